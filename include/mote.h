@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* mote - green threads for C: everything public in one include. */
+#ifndef MOTE_H
+#define MOTE_H
+
+#include <mote/chan.h>
+#include <mote/debug.h>
+#include <mote/sync.h>
+#include <mote/task.h>
+#include <mote/time.h>
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* mote/detail.h - how the macros of task.h and chan.h check types. Nothing here is for users. */
+#ifndef MOTE_DETAIL_H
+#define MOTE_DETAIL_H
+
+#include <stdint.h>
+#ifdef __cplusplus
+#include <type_traits>
+#endif
+
+/* How to widen a task's result, in the low bits of mote__site.meta; the other bits follow. */
+#define MOTE__RESULT_NONE 0u
+#define MOTE__RESULT_WORD 1u
+#define MOTE__RESULT_I32 2u
+#define MOTE__RESULT_U32 3u
+#define MOTE__RESULT_I16 4u
+#define MOTE__RESULT_U16 5u
+#define MOTE__RESULT_I8 6u
+#define MOTE__RESULT_U8 7u
+#define MOTE__RESULT(meta) ((meta)&7u)
+#define MOTE__ARGS(meta) (((meta) >> 3) & 7u)     /* how many arguments */
+#define MOTE__POINTERS(meta) (((meta) >> 6) & 63u) /* which of them are pointers */
+#define MOTE__PINNED (1u << 12)
+#define MOTE__MAX_ARGS 6
+
+/* One for each place in a program that starts tasks. */
+struct mote__site {
+    const char *name;
+    const char *file;
+    int line;
+    uint32_t meta;
+};
+
+struct mote_task;
+struct mote_attr;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *args);
+struct mote_task *mote__spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args);
+struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mote__site *site, void (*fn)(void),
+                                   const intptr_t *args);
+#ifdef __cplusplus
+}
+#endif
+
+/* MOTE__EACH(m, fn, a, b): m(a), m(b); also with no argument after fn. */
+#define MOTE__COUNT(...) MOTE__COUNT_(__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0, )
+#define MOTE__COUNT_(f, a, b, c, d, e, g, n, ...) n
+#define MOTE__CAT(a, b) MOTE__CAT_(a, b)
+#define MOTE__CAT_(a, b) a##b
+#define MOTE__FIRST(f, ...) f
+#define MOTE__EACH(m, ...) MOTE__CAT(MOTE__EACH, MOTE__COUNT(__VA_ARGS__))(m, __VA_ARGS__)
+#define MOTE__EACH0(m, f)
+#define MOTE__EACH1(m, f, a) m(a)
+#define MOTE__EACH2(m, f, a, b) m(a), m(b)
+#define MOTE__EACH3(m, f, a, b, c) m(a), m(b), m(c)
+#define MOTE__EACH4(m, f, a, b, c, d) m(a), m(b), m(c), m(d)
+#define MOTE__EACH5(m, f, a, b, c, d, e) m(a), m(b), m(c), m(d), m(e)
+#define MOTE__EACH6(m, f, a, b, c, d, e, g) m(a), m(b), m(c), m(d), m(e), m(g)
+#define MOTE__BITS(m, ...) MOTE__CAT(MOTE__BITS, MOTE__COUNT(__VA_ARGS__))(m, __VA_ARGS__)
+#define MOTE__BITS0(m, f) 0u
+#define MOTE__BITS1(m, f, a) m(a)
+#define MOTE__BITS2(m, f, a, b) (m(a) | m(b) << 1)
+#define MOTE__BITS3(m, f, a, b, c) (m(a) | m(b) << 1 | m(c) << 2)
+#define MOTE__BITS4(m, f, a, b, c, d) (m(a) | m(b) << 1 | m(c) << 2 | m(d) << 3)
+#define MOTE__BITS5(m, f, a, b, c, d, e) (m(a) | m(b) << 1 | m(c) << 2 | m(d) << 3 | m(e) << 4)
+#define MOTE__BITS6(m, f, a, b, c, d, e, g) (m(a) | m(b) << 1 | m(c) << 2 | m(d) << 3 | m(e) << 4 | m(g) << 5)
+
+#define MOTE__NAME(...) MOTE__NAME_(__VA_ARGS__, )
+#define MOTE__NAME_(f, ...) #f
+
+#ifndef __cplusplus
+
+#define MOTE__IS_POINTER(a) (__builtin_classify_type(a) == 5 ? 1u : 0u)
+/* Floating, complex, struct and union values have no place among the arguments. */
+#define MOTE__IS_WORD(a)                                                                                               \
+    (__builtin_classify_type(a) != 8 && __builtin_classify_type(a) != 9 && __builtin_classify_type(a) != 12 &&         \
+     __builtin_classify_type(a) != 13)
+#define MOTE__ARG(a)                                                                                                   \
+    ((intptr_t)(a) + 0 * (intptr_t)sizeof(struct {                                                                     \
+         _Static_assert(MOTE__IS_WORD(a), "a task's arguments are integers or pointers");                              \
+         int mote__unused;                                                                                             \
+     }))
+
+/* A call that is compiled and never made: it checks the arguments against fn's prototype. */
+#define MOTE__CALL(f, ...) (f)(__VA_ARGS__)
+
+#define MOTE__RESULT_OF(call)                                                                                          \
+    (__builtin_types_compatible_p(__typeof__(call), void) ? MOTE__RESULT_NONE                                          \
+     : sizeof(__typeof__(call)) > 4                       ? MOTE__RESULT_WORD                                          \
+     : sizeof(__typeof__(call)) == 4                      ? MOTE__RESULT_I32 + MOTE__UNSIGNED(call)                    \
+     : sizeof(__typeof__(call)) == 2                      ? MOTE__RESULT_I16 + MOTE__UNSIGNED(call)                    \
+                                                          : MOTE__RESULT_I8 + MOTE__UNSIGNED(call))
+#define MOTE__VALUE(call) __builtin_choose_expr(__builtin_types_compatible_p(__typeof__(call), void), 0, call)
+/* The type of a narrow result; int for every other, so that the comparison always compiles. */
+#define MOTE__NARROW_TYPE(call)                                                                                        \
+    __typeof__(__builtin_choose_expr(                                                                                  \
+        __builtin_types_compatible_p(__typeof__(call), void) || sizeof(__typeof__(call)) > 4, 0, call))
+#define MOTE__UNSIGNED(call) ((MOTE__NARROW_TYPE(call)) - 1 > (MOTE__NARROW_TYPE(call))0 ? 1u : 0u)
+
+#define MOTE__SITE(flags, ...)                                                                                         \
+    (void)sizeof((void)MOTE__CALL(__VA_ARGS__), 0);                                                                    \
+    _Static_assert(MOTE__IS_WORD(MOTE__VALUE(MOTE__CALL(__VA_ARGS__))), "a task's result is void, an integer or a pointer");        \
+    static const struct mote__site mote__here = {                                                                      \
+        MOTE__NAME(__VA_ARGS__), __FILE__, __LINE__,                                                                   \
+        MOTE__RESULT_OF(MOTE__CALL(__VA_ARGS__)) | MOTE__COUNT(__VA_ARGS__) << 3 |                                     \
+            MOTE__BITS(MOTE__IS_POINTER, __VA_ARGS__) << 6 | (flags)}
+
+#define MOTE__FN(...) MOTE__FN_(__VA_ARGS__, )
+#define MOTE__FN_(f, ...) ((void (*)(void))(f))
+
+#define MOTE__SPAWN(how, flags, ...)                                                                                   \
+    __extension__({                                                                                                    \
+        MOTE__SITE(flags, __VA_ARGS__);                                                                                \
+        how(&mote__here, MOTE__FN(__VA_ARGS__), (const intptr_t[7]){MOTE__EACH(MOTE__ARG, __VA_ARGS__)});              \
+    })
+#define MOTE__SPAWN_WITH(attr, ...)                                                                                    \
+    __extension__({                                                                                                    \
+        MOTE__SITE(0, __VA_ARGS__);                                                                                    \
+        mote__spawn_with((attr), &mote__here, MOTE__FN(__VA_ARGS__),                                                   \
+                         (const intptr_t[7]){MOTE__EACH(MOTE__ARG, __VA_ARGS__)});                                     \
+    })
+
+#else /* C++ has the types at hand */
+
+namespace mote_detail
+{
+template <class T> constexpr bool is_word()
+{
+    return std::is_integral<T>::value || std::is_enum<T>::value || std::is_pointer<T>::value;
+}
+
+template <class P, class A> inline intptr_t word(A a)
+{
+    static_assert(is_word<P>(), "a task's parameters are integers or pointers");
+    static_assert(!std::is_floating_point<A>::value, "a task's arguments are integers or pointers");
+    return (intptr_t)(P)a; // the compiler has seen the call itself: see MOTE__SITE
+}
+
+template <class R> constexpr uint32_t result()
+{
+    return sizeof(R) > 4    ? MOTE__RESULT_WORD
+           : sizeof(R) == 4 ? MOTE__RESULT_I32 + !std::is_signed<R>::value
+           : sizeof(R) == 2 ? MOTE__RESULT_I16 + !std::is_signed<R>::value
+                            : MOTE__RESULT_I8 + !std::is_signed<R>::value;
+}
+template <> constexpr uint32_t result<void>() { return MOTE__RESULT_NONE; }
+
+template <class... P> constexpr uint32_t pointers()
+{
+    uint32_t bits = 0, i = 0;
+    const bool is[] = {false, std::is_pointer<P>::value...};
+    for (; i < sizeof...(P); i++)
+        bits |= (uint32_t)is[i + 1] << i;
+    return bits;
+}
+
+template <class F> struct prototype;
+template <class R, class... P> struct prototype<R (*)(P...)> {
+    static_assert(std::is_void<R>::value || is_word<R>(), "a task's result is void, an integer or a pointer");
+    static constexpr uint32_t meta = result<R>() | (uint32_t)sizeof...(P) << 3 | pointers<P...>() << 6;
+    template <class How, class... A>
+    static auto start(How how, const mote__site *site, R (*fn)(P...), A... a)
+        -> decltype(how(site, (void (*)(void))fn, (const intptr_t *)0))
+    {
+        static_assert(sizeof...(P) == sizeof...(A), "wrong number of arguments");
+        static_assert(sizeof...(P) <= MOTE__MAX_ARGS, "at most six arguments");
+        const intptr_t args[MOTE__MAX_ARGS + 1] = {word<P, A>(a)...};
+        return how(site, (void (*)(void))fn, args);
+    }
+};
+#if __cplusplus >= 201703L
+template <class R, class... P> struct prototype<R (*)(P...) noexcept> : prototype<R (*)(P...)> {
+};
+#endif
+} // namespace mote_detail
+
+#define MOTE__FN(...) MOTE__FN_(__VA_ARGS__, )
+#define MOTE__FN_(f, ...) f
+#define MOTE__PROTOTYPE(...) mote_detail::prototype<std::decay<decltype(MOTE__FN(__VA_ARGS__))>::type>
+#define MOTE__CALL(f, ...) (f)(__VA_ARGS__)
+#define MOTE__SITE(flags, ...)                                                                                         \
+    (void)sizeof((void)MOTE__CALL(__VA_ARGS__), 0);                                                                    \
+    static const struct mote__site mote__here = {MOTE__NAME(__VA_ARGS__), __FILE__, __LINE__,                          \
+                                                 MOTE__PROTOTYPE(__VA_ARGS__)::meta | (flags)}
+#define MOTE__SPAWN(how, flags, ...)                                                                                   \
+    __extension__({                                                                                                    \
+        MOTE__SITE(flags, __VA_ARGS__);                                                                                \
+        MOTE__PROTOTYPE(__VA_ARGS__)::start(how, &mote__here, __VA_ARGS__);                                            \
+    })
+#define MOTE__SPAWN_WITH(attr, ...)                                                                                    \
+    __extension__({                                                                                                    \
+        MOTE__SITE(0, __VA_ARGS__);                                                                                    \
+        const struct mote_attr *mote__attr = (attr);                                                                   \
+        MOTE__PROTOTYPE(__VA_ARGS__)                                                                                   \
+        ::start(                                                                                                       \
+            [mote__attr](const struct mote__site *site, void (*fn)(void), const intptr_t *args) {                      \
+                return mote__spawn_with(mote__attr, site, fn, args);                                                   \
+            },                                                                                                         \
+            &mote__here, __VA_ARGS__);                                                                                 \
+    })
+
+#endif
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* switch - saving one register context and loading another.
+ * Job:    the contract of switch_<architecture>.S.
+ * Holds:  X1 everything that the ABI calls callee-saved survives: integer registers, d8-d15 on aarch64, and the control bits
+ *         of the floating-point state (MXCSR and the x87 control word; FPCR). They lie on the task's own stack.
+ *         X2 nothing below the saved sp is live. X3 after the stacks have changed, switch_arrived(from, after) runs before
+ *         anything else on the new stack: it is the commit of invariant S4.
+ * Callers: sched/switch.c only.
+ */
+#ifndef ARCH_SWITCH_H
+#define ARCH_SWITCH_H
+
+#include <stdint.h>
+
+struct task;
+
+/* Saves the caller's context at from->sp and continues the context at to_sp. Returns when somebody continues `from`. */
+void switch_to(struct task *from, uintptr_t after, void *to_sp);
+
+/* Saves the caller's context at from->sp and calls start->fn(start->args...) on the empty stack that ends at `top`, then
+ * switch_returned with what it returned. top is 16-aligned. */
+void switch_start(struct task *from, uintptr_t after, void *top, const void *start);
+
+/* Calls start->fn on the empty stack that ends at `top`, which may be the one that the caller stands on; nothing is saved. */
+void switch_restart(void *top, const void *start) __attribute__((noreturn));
+
+/* The C side (sched/switch.c). */
+void switch_arrived(struct task *from, uintptr_t after);
+void switch_returned(intptr_t result) __attribute__((noreturn));
+
+#endif

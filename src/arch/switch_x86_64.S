@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* switch - x86-64, System V ABI.
+ * Job:    see switch.h.
+ * Holds:  the frame at a saved sp, 64 bytes: FP control (MXCSR, x87 CW), r15 r14 r13 r12 rbx rbp, return address.
+ * Why:    MXCSR and the control word are loaded only when they differ from what the processor holds: storing them costs about
+ *         3 ns, loading them 3 more (measured; src/DECISIONS.md). Returning by `ret` keeps the return predictor wrong once a
+ *         switch; `pop; jmp` was tried: it loses the same elsewhere.
+ *         Marked for IBT (landing pads) but not for shadow stacks, which a switch of stacks would have to switch as well.
+ */
+#define TASK_SP 8 /* offsetof(struct task, sp); checked in sched/switch.c */
+
+        .text
+
+/* rdi = from, rsi = after; rdx and rcx are the target, kept in callee-saved registers of the new context's side. */
+        .macro  save_context
+        pushq   %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbp, 0
+        pushq   %rbx
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbx, 0
+        pushq   %r12
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset r12, 0
+        pushq   %r13
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset r13, 0
+        pushq   %r14
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset r14, 0
+        pushq   %r15
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset r15, 0
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        stmxcsr (%rsp)
+        fnstcw  4(%rsp)
+        movl    (%rsp), %r8d
+        movzwl  4(%rsp), %r9d
+        movq    %rsp, TASK_SP(%rdi)
+        .endm
+
+        .globl  switch_to
+        .hidden switch_to
+        .type   switch_to, @function
+        .p2align 4
+switch_to:
+        .cfi_startproc
+        endbr64
+        save_context
+        movq    %rdx, %rsp
+        /* Both frames have this shape, so the unwinding rules above hold on either stack. */
+        cmpl    %r8d, (%rsp)
+        jne     3f
+1:      cmpw    %r9w, 4(%rsp)
+        jne     4f
+2:      call    switch_arrived   /* sp is 16-aligned here: return address, six registers, control words */
+        addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        popq    %r15
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r15
+        popq    %r14
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r14
+        popq    %r13
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r13
+        popq    %r12
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r12
+        popq    %rbx
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore rbx
+        popq    %rbp
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore rbp
+        ret
+        .cfi_adjust_cfa_offset 56
+        .cfi_rel_offset r15, 8
+        .cfi_rel_offset r14, 16
+        .cfi_rel_offset r13, 24
+        .cfi_rel_offset r12, 32
+        .cfi_rel_offset rbx, 40
+        .cfi_rel_offset rbp, 48
+3:      ldmxcsr (%rsp)
+        jmp     1b
+4:      fldcw   4(%rsp)
+        jmp     2b
+        .cfi_endproc
+        .size   switch_to, . - switch_to
+
+        .globl  switch_start
+        .hidden switch_start
+        .type   switch_start, @function
+        .p2align 4
+switch_start:
+        .cfi_startproc
+        endbr64
+        save_context
+        movq    %rdx, %rsp
+        .cfi_undefined rip      /* the end of the stack: unwinders stop here */
+        movq    %rcx, %rbx
+        call    switch_arrived
+        movq    %rbx, %rsi
+        jmp     call_start
+        .cfi_endproc
+        .size   switch_start, . - switch_start
+
+        .globl  switch_restart
+        .hidden switch_restart
+        .type   switch_restart, @function
+        .p2align 4
+switch_restart:
+        .cfi_startproc
+        endbr64
+        .cfi_undefined rip
+        movq    %rdi, %rsp
+call_start:
+        /* A new task starts with the control state of a new program, not with its predecessor's. */
+        ldmxcsr initial_mxcsr(%rip)
+        fldcw   initial_x87cw(%rip)
+        movq    (%rsi), %rax
+        xorl    %ebp, %ebp      /* frame-pointer unwinders stop here */
+        movq    8(%rsi), %rdi
+        movq    24(%rsi), %rdx
+        movq    32(%rsi), %rcx
+        movq    40(%rsi), %r8
+        movq    48(%rsi), %r9
+        movq    16(%rsi), %rsi
+        call    *%rax
+        movq    %rax, %rdi
+        call    switch_returned
+        ud2
+        .cfi_endproc
+        .size   switch_restart, . - switch_restart
+
+        .section .rodata
+        .p2align 2
+initial_mxcsr:
+        .long   0x1f80
+initial_x87cw:
+        .short  0x37f
+
+        .section .note.GNU-stack, "", @progbits
+        .section .note.gnu.property, "a"
+        .p2align 3
+        .long   4, 16, 5
+        .asciz  "GNU"
+        .long   0xc0000002, 4, 1, 0     /* x86 features: IBT */

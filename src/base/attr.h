@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* attr - compiler attributes, under names that say what they are for.
+ * Job: one spelling for gcc and clang.
+ */
+#ifndef BASE_ATTR_H
+#define BASE_ATTR_H
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define NOINLINE __attribute__((noinline))
+#define COLD __attribute__((cold, noinline))
+#define NORETURN __attribute__((noreturn))
+#define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
+#define CACHE_LINE 64
+#define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
+#define PUBLIC __attribute__((visibility("default")))
+#define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* slab - objects of one size in 2 MiB chunks.
+ * Job:    see slab.h. Chunks are cut from reserved arenas, numbered in a table, and kept as bare address space when empty.
+ * Holds:  B1-B4. B5 the table only grows while a runtime lives, so slab_each needs no lock against the table itself.
+ * Why:    the first chunk of a class uses small pages, so that a program with ten tasks does not pay 2 MiB; every later one
+ *         asks for a huge page: first touches of small pages were most of the time of a million-task launch. Tried and left:
+ *         one list of free objects per class instead of per chunk (no chunk ever became empty again).
+ */
+#include "base/slab.h"
+
+#include "base/os.h"
+
+#include <stdint.h>
+
+#define ARENA (SLAB_CHUNK * 32)
+#define MAX_CHUNKS (1u << 18) /* 512 GiB */
+#define SPARE_MAX 2           /* wholly free chunks that a class keeps */
+#define HEADER 128
+
+struct slab_chunk {
+    struct slab_class *class;       /* its class lock, all of them */
+    struct slab_chunk *next, *prev; /* in class->partial */
+    void *free;
+    unsigned free_count; /* in the list, or never handed out */
+    char *fresh;         /* first byte that was never handed out */
+    unsigned number;
+};
+
+static struct {
+    struct lock lock;
+    _Atomic(struct slab_chunk *) *table; /* [number]: chunk in use, or NULL */
+    char **place;                        /* [number]: its address, for good */
+    unsigned *idle;                      /* numbers without a class: a stack */
+    unsigned idle_count;
+    _Atomic unsigned count; /* numbers given out */
+    char *arena, *arena_end;
+} pool;
+
+static unsigned capacity(const struct slab_class *class) { return (unsigned)((SLAB_CHUNK - HEADER) / class->size); }
+
+static struct slab_chunk *chunk_of(void *object)
+{
+    return (struct slab_chunk *)((uintptr_t)object & -(uintptr_t)SLAB_CHUNK);
+}
+
+/* The three tables in one range of address space; touched as they fill. */
+static bool make_table(void)
+{
+    size_t bytes = MAX_CHUNKS * (sizeof *pool.table + sizeof *pool.place + sizeof *pool.idle);
+    char *at = os_pages(bytes, 0);
+    if (!at)
+        return false;
+    pool.table = (void *)at;
+    pool.place = (void *)(at + MAX_CHUNKS * sizeof *pool.table);
+    pool.idle = (void *)(at + MAX_CHUNKS * (sizeof *pool.table + sizeof *pool.place));
+    return true;
+}
+
+/* Cuts the next chunk's address from an arena; a single chunk when no whole arena is to be had. */
+static char *cut_chunk(void)
+{
+    if (pool.arena == pool.arena_end) {
+        size_t size = ARENA;
+        pool.arena = os_reserve(size, SLAB_CHUNK);
+        if (!pool.arena)
+            pool.arena = os_reserve(size = SLAB_CHUNK, SLAB_CHUNK);
+        pool.arena_end = pool.arena ? pool.arena + size : NULL;
+        if (!pool.arena)
+            return NULL;
+    }
+    if (os_commit(pool.arena, SLAB_CHUNK) < 0)
+        return NULL;
+    char *at = pool.arena;
+    pool.arena += SLAB_CHUNK;
+    return at;
+}
+
+static struct slab_chunk *take_chunk(struct slab_class *class)
+{
+    struct slab_chunk *chunk = NULL;
+    lock_take(&pool.lock);
+    if (pool.table || make_table()) {
+        unsigned number = pool.idle_count ? pool.idle[pool.idle_count - 1] : atom_load_rlx(&pool.count);
+        bool known = pool.idle_count > 0;
+        char *at = known ? pool.place[number] : number < MAX_CHUNKS ? cut_chunk() : NULL;
+        if (at) {
+            if (class->chunks > 0)
+                os_want_huge(at, SLAB_CHUNK);
+            chunk = (struct slab_chunk *)at;
+            *chunk = (struct slab_chunk){
+                .class = class, .free_count = capacity(class), .fresh = at + HEADER, .number = number};
+            pool.place[number] = at;
+            /* [B chunk] the header -> slab_each, which also relies on the pages being zero. */
+            atom_store_rel(&pool.table[number], chunk);
+            if (known)
+                pool.idle_count--;
+            else
+                atom_store_rel(&pool.count, number + 1); /* [B count] table entry -> slab_each */
+        }
+    }
+    lock_drop(&pool.lock);
+    return chunk;
+}
+
+static void drop_chunk(struct slab_chunk *chunk)
+{
+    lock_take(&pool.lock);
+    unsigned number = chunk->number;
+    atom_store_rlx(&pool.table[number], NULL); /* rlx: see slab_each for what a late reader finds */
+    os_discard(chunk, SLAB_CHUNK);
+    os_no_huge(chunk, SLAB_CHUNK);
+    pool.idle[pool.idle_count++] = number;
+    lock_drop(&pool.lock);
+}
+
+static void link_partial(struct slab_class *class, struct slab_chunk *chunk)
+{
+    chunk->prev = NULL;
+    chunk->next = class->partial;
+    if (chunk->next)
+        chunk->next->prev = chunk;
+    class->partial = chunk;
+}
+
+static void unlink_partial(struct slab_class *class, struct slab_chunk *chunk)
+{
+    if (chunk->next)
+        chunk->next->prev = chunk->prev;
+    if (chunk->prev)
+        chunk->prev->next = chunk->next;
+    else
+        class->partial = chunk->next;
+}
+
+/* One object of a chunk that has one: a returned one, else the next untouched one. */
+static void *take_object(struct slab_class *class, struct slab_chunk *chunk)
+{
+    void *object = chunk->free;
+    if (chunk->free_count == capacity(class))
+        class->spare--;
+    if (object) {
+        chunk->free = *(void **)object;
+    } else {
+        object = chunk->fresh;
+        chunk->fresh += class->size;
+    }
+    if (--chunk->free_count == 0)
+        unlink_partial(class, chunk);
+    return object;
+}
+
+static void put_object(struct slab_class *class, void *object)
+{
+    struct slab_chunk *chunk = chunk_of(object);
+    *(void **)object = chunk->free;
+    chunk->free = object;
+    if (chunk->free_count++ == 0)
+        link_partial(class, chunk);
+    if (chunk->free_count < capacity(class))
+        return;
+    if (class->spare < SPARE_MAX) {
+        class->spare++;
+        return;
+    }
+    unlink_partial(class, chunk);
+    class->chunks--;
+    drop_chunk(chunk);
+}
+
+/* Fetches half a cacheful, in address order, and returns the first; with no cache, just one object. */
+void *slab_refill(struct slab_class *class, struct slab_cache *cache)
+{
+    void *first = NULL, *last = NULL;
+    unsigned want = cache ? SLAB_CACHE_MAX / 2 : 1, got = 0;
+    lock_take(&class->lock);
+    while (got < want) {
+        if (!class->partial) {
+            struct slab_chunk *chunk = got ? NULL : take_chunk(class);
+            if (!chunk)
+                break;
+            class->chunks++;
+            class->spare++;
+            link_partial(class, chunk);
+        }
+        void *object = take_object(class, class->partial);
+        if (!first)
+            first = object;
+        else
+            *(void **)last = object;
+        last = object;
+        got++;
+    }
+    lock_drop(&class->lock);
+    if (first && cache) {
+        *(void **)last = NULL;
+        cache->first = got > 1 ? *(void **)first : NULL;
+        cache->count = got - 1;
+    }
+    return first;
+}
+
+/* Gives the objects that were freed longest ago back to their chunks, all but `keep`. */
+void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep)
+{
+    void **link = &cache->first;
+    for (unsigned i = 0; i < keep && *link; i++)
+        link = *link;
+    void *object = *link;
+    *link = NULL;
+    if (cache->count > keep)
+        cache->count = keep;
+    lock_take(&class->lock);
+    while (object) {
+        void *next = *(void **)object;
+        put_object(class, object);
+        object = next;
+    }
+    lock_drop(&class->lock);
+}
+
+void slab_put_shared(struct slab_class *class, void *object)
+{
+    lock_take(&class->lock);
+    put_object(class, object);
+    lock_drop(&class->lock);
+}
+
+/* A chunk that is dropped meanwhile reads as zero, which is what a free record looks like (B4); its address stays mapped. */
+void slab_each(struct slab_class *class, void (*visit)(void *object, void *arg), void *arg)
+{
+    unsigned count = atom_load_acq(&pool.count); /* [B count] pairs with take_chunk */
+    for (unsigned i = 0; i < count; i++) {
+        struct slab_chunk *chunk = atom_load_acq(&pool.table[i]); /* [B chunk] pairs with take_chunk */
+        if (!chunk || chunk->class != class)
+            continue;
+        char *end = (char *)chunk + SLAB_CHUNK - class->size;
+        for (char *at = (char *)chunk + HEADER; at <= end; at += class->size)
+            visit(at, arg);
+    }
+}
+
+void slab_release_all(struct slab_class **classes, int n)
+{
+    for (unsigned i = 0; i < atom_load_rlx(&pool.count); i++) /* rlx: nothing else runs */
+        os_release(pool.place[i], SLAB_CHUNK);
+    if (pool.arena)
+        os_release(pool.arena, (size_t)(pool.arena_end - pool.arena));
+    if (pool.table)
+        os_release(pool.table, MAX_CHUNKS * (sizeof *pool.table + sizeof *pool.place + sizeof *pool.idle));
+    pool.table = NULL;
+    pool.idle_count = 0;
+    pool.arena = pool.arena_end = NULL;
+    atom_store_rlx(&pool.count, 0);
+    for (int i = 0; i < n; i++) {
+        classes[i]->partial = NULL;
+        classes[i]->spare = classes[i]->chunks = 0;
+    }
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* slab - objects of one size, packed into 2 MiB chunks that go back to the system when they are empty.
+ * Job:    memory for task records, stack images and mailboxes: no header per object, huge pages, in address order when fresh.
+ * Holds:  B1 an object's chunk is found by masking its address. B2 a chunk's free + handed-out objects = its capacity.
+ *         B3 an object is in a cache, in its chunk's free list, or with a user: one of them. B4 the first word of a free
+ *         object links it; the rest keeps what its last user left, or zero.
+ * Callers: slab_get/slab_put with a cache: its owner only, no lock. Without (NULL): anyone. Neither blocks for long.
+ * Not here: what objects mean. The task record relies on B4: its state says "free" while it is in a list.
+ */
+#ifndef BASE_SLAB_H
+#define BASE_SLAB_H
+
+#include "base/lock.h"
+
+#include <stddef.h>
+
+#define SLAB_CHUNK ((size_t)2 << 20)
+#define SLAB_CACHE_MAX 128 /* objects a cache holds before it gives half of them back */
+
+struct slab_chunk;
+
+struct slab_class {
+    uint32_t size; /* immutable: bytes per object, a multiple of 16 */
+    bool enumerate; /* immutable: slab_each visits this class */
+    struct lock lock;
+    struct slab_chunk *partial;    /* lock: chunks with a free object */
+    unsigned spare;                /* lock: how many of them are wholly free */
+    unsigned chunks;               /* lock: all of them */
+};
+
+struct slab_cache {
+    void *first;    /* owner only */
+    unsigned count; /* owner only */
+};
+
+void *slab_refill(struct slab_class *class, struct slab_cache *cache);
+void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep);
+void slab_put_shared(struct slab_class *class, void *object);
+
+/* NULL when there is no memory. */
+static inline void *slab_get(struct slab_class *class, struct slab_cache *cache)
+{
+    if (UNLIKELY(!cache || !cache->first))
+        return slab_refill(class, cache);
+    void *object = cache->first;
+    cache->first = *(void **)object;
+    cache->count--;
+    return object;
+}
+
+static inline void slab_put(struct slab_class *class, struct slab_cache *cache, void *object)
+{
+    if (UNLIKELY(!cache)) {
+        slab_put_shared(class, object);
+        return;
+    }
+    *(void **)object = cache->first;
+    cache->first = object;
+    if (UNLIKELY(++cache->count > SLAB_CACHE_MAX))
+        slab_flush(class, cache, SLAB_CACHE_MAX / 2);
+}
+
+/* Calls visit for every object of the enumerated class, free or not, in address order by chunk. Objects may come and go
+ * meanwhile; chunks don't: the caller must be inside the runtime's life. */
+void slab_each(struct slab_class *class, void (*visit)(void *object, void *arg), void *arg);
+
+/* Ends all classes at once: every object is gone. Nothing else may run. */
+void slab_release_all(struct slab_class **classes, int n);
+
+#endif

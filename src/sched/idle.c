@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* idle - workers that look for work, and workers that sleep.
+ * Job:    wake one worker when there is work for it, and nobody otherwise; put workers to sleep without losing work.
+ * Holds:  D1 whoever publishes work in the global queue or a timer, and then sees nobody asleep, is seen by every worker that
+ *         goes to sleep: publish; fence; look at `asleep` - announce sleep; fence; look at the work.
+ *         D2 `searching` counts workers that look for work, and woken ones on their way: while it is not 0 nobody else is
+ *         woken; the last of them to find work wakes another, and the last to find none looks once more after it has said so.
+ *         D3 work in a proc's own queues needs no fence: its owner is awake and runs it himself, so a wake that is missed costs
+ *         parallelism, until the monitor looks (2 ms at most), and never progress.
+ *         D4 a sleeping worker is in the list, or has a token coming: whoever takes it off the list stores the token.
+ * Source: Go's scheduler, "Worker thread parking/unparking".
+ */
+#include "base/os.h"
+#include "sched/proc.h"
+
+#include <stdlib.h>
+
+#define TRIM_AFTER INT64_C(50000000) /* ns of sleep until memory is given back */
+
+static void push(struct worker *w)
+{
+    lock_take(&rt.idle.lock);
+    w->next_asleep = rt.idle.first;
+    rt.idle.first = w;
+    w->asleep = true;
+    atom_add_seq(&rt.idle.asleep, 1); /* [I sleep] announce, then look for work */
+    lock_drop(&rt.idle.lock);
+}
+
+static struct worker *pop(void)
+{
+    lock_take(&rt.idle.lock);
+    struct worker *w = rt.idle.first;
+    if (w) {
+        rt.idle.first = w->next_asleep;
+        w->asleep = false;
+        atom_sub_seq(&rt.idle.asleep, 1);
+    }
+    lock_drop(&rt.idle.lock);
+    return w;
+}
+
+/* False when a waker has taken it off already: its token is there or coming (D4). */
+static bool unlist(struct worker *w)
+{
+    lock_take(&rt.idle.lock);
+    bool listed = w->asleep;
+    if (listed) {
+        struct worker **link = &rt.idle.first;
+        while (*link != w)
+            link = &(*link)->next_asleep;
+        *link = w->next_asleep;
+        w->asleep = false;
+        atom_sub_seq(&rt.idle.asleep, 1);
+    }
+    lock_drop(&rt.idle.lock);
+    return listed;
+}
+
+static void give_token(struct worker *w)
+{
+    atom_store_rel(&w->token, 1); /* [I token] the searching role -> the woken worker */
+    os_futex_wake(&w->token, 1);
+}
+
+static NOINLINE void wake_one(void)
+{
+    uint32_t none = 0;
+    if (!atom_cas_seq(&rt.idle.searching, &none, 1)) /* the woken one's place among the searchers (D2) */
+        return;
+    struct worker *w = pop();
+    if (w)
+        give_token(w);
+    else
+        atom_sub_seq(&rt.idle.searching, 1);
+}
+
+void idle_wake_one(void)
+{
+    /* After globq_push or timer_add the count was stored seq_cst, so these loads can't pass it (D1); otherwise D3. */
+    if (atom_load_seq(&rt.idle.asleep) == 0 || atom_load_seq(&rt.idle.searching) > 0) /* [I sleep] */
+        return;
+    wake_one();
+}
+
+void idle_wake_all(void)
+{
+    struct worker *w;
+    while ((w = pop())) {
+        atom_add_seq(&rt.idle.searching, 1);
+        give_token(w);
+    }
+}
+
+/* At most half of the awake workers search. */
+bool idle_start_search(struct worker *w)
+{
+    if (w->searching)
+        return true;
+    uint32_t procs = atom_load_rlx(&rt.procs), asleep = atom_load_rlx(&rt.idle.asleep); /* rlx: a limit, not a protocol */
+    uint32_t awake = procs > asleep ? procs - asleep : 1;
+    if (procs == 1 || 2 * atom_load_rlx(&rt.idle.searching) >= awake) /* rlx: as above */
+        return false;
+    atom_add_seq(&rt.idle.searching, 1);
+    w->searching = true;
+    return true;
+}
+
+void idle_end_search(struct worker *w, bool found)
+{
+    if (!w->searching)
+        return;
+    w->searching = false;
+    if (atom_sub_seq(&rt.idle.searching, 1) == 1 && found)
+        idle_wake_one();
+}
+
+/* Work that an owner won't run himself, or that this worker must not sleep through. */
+static bool must_stay(struct worker *w)
+{
+    struct proc *p = w->proc;
+    return atom_load_seq(&rt.global.count) || /* [I sleep] announced, now look */
+           atom_load_seq(&p->attention) || (atom_load_seq(&rt.idle.searching) == 0 && steal_possible());
+}
+
+static void trim(struct worker *w)
+{
+    struct proc *p = w->proc;
+    w->trimmed = true;
+    slab_flush(&record_slab, &p->records, 0);
+    block_flush(&p->blocks);
+    ready_chain(p, home_trim_idle(&p->home_cache));
+}
+
+/* Waits for a token until the deadline. True: it came. */
+static bool await_token(struct worker *w, int64_t deadline)
+{
+    while (!atom_load_acq(&w->token)) { /* [I token] pairs with give_token */
+        if (deadline != INT64_MAX && os_now() >= deadline)
+            return false;
+        os_futex_wait(&w->token, 0, deadline);
+    }
+    return true;
+}
+
+void idle_sleep(struct worker *w)
+{
+    struct proc *p = w->proc;
+    push(w);
+    idle_end_search(w, false); /* D2: said so; must_stay looks once more */
+    if (!must_stay(w)) {
+        atom_count(&p->n.sleeps);
+        int64_t timer = atom_load_seq(&p->timers.earliest); /* [I sleep] as in must_stay */
+        int64_t trim_at = w->trimmed ? INT64_MAX : os_now() + TRIM_AFTER;
+        if (await_token(w, timer < trim_at ? timer : trim_at)) {
+            atom_store_rlx(&w->token, 0); /* rlx: ours until we are in the list again */
+            w->searching = true;
+            atom_count(&p->n.wakes);
+            monitor_wake();
+            return;
+        }
+        if (trim_at < timer && unlist(w)) {
+            trim(w);
+            return;
+        }
+    }
+    if (!unlist(w)) {
+        await_token(w, INT64_MAX);
+        atom_store_rlx(&w->token, 0); /* rlx: as above */
+        w->searching = true;
+    }
+    monitor_wake();
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* join - waiting for a task's end.
+ * Job:    mote_join, mote_join_until, mote_detach, and the end's side of them.
+ * Holds:  J1 a joinable task's record outlives the task until it is joined or detached: whoever comes second, the end or the
+ *         joiner, frees it; extra->lock decides. J2 the end is published only when the task has left its stack (task_retire
+ *         runs in the next context), so the joiner may free the record at once. J3 who clears extra->joiner makes it ready:
+ *         the end or the deadline, never both.
+ */
+#include "sched/proc.h"
+
+#include <mote/time.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+bool join_publish_end(struct task *t)
+{
+    struct task_extra *extra = t->extra;
+    lock_take(&extra->lock);
+    bool detached = extra->detached;
+    struct task *joiner = extra->joiner;
+    extra->joiner = NULL;
+    extra->done = true;
+    atom_store_rlx(&t->state, TASK_DONE); /* rlx: for reports */
+    if (joiner)
+        joiner->status = 0;
+    lock_drop(&extra->lock);
+    if (joiner)
+        sched_ready(joiner); /* t may be gone from here on */
+    return detached;
+}
+
+/* What the end left, and the end of the record. */
+static int collect(struct task *t, intptr_t *result)
+{
+    struct worker *w = worker_self();
+    if (result)
+        *result = (intptr_t)t->mailbox;
+    task_free(w ? w->proc : NULL, t);
+    return 0;
+}
+
+/* With the lock held: 1 when it has ended, 0 when self waits now, or an error; the lock is released unless 0. */
+static int begin(struct task *t, struct task *self)
+{
+    struct task_extra *extra = t->extra;
+    int state = extra->done ? 1 : extra->joiner || extra->detached ? -EINVAL : 0;
+    if (state == 0)
+        extra->joiner = self;
+    else
+        lock_drop(&extra->lock);
+    return state;
+}
+
+PUBLIC int mote_join(mote_task *task, intptr_t *result)
+{
+    struct task *t = (struct task *)task, *self = sched_self();
+    if (!t || !(t->flags & TASK_JOINABLE))
+        return -EINVAL;
+    if (t == self)
+        return -EDEADLK;
+    lock_take(&t->extra->lock);
+    int state = begin(t, self);
+    if (state < 0)
+        return state;
+    if (state == 0)
+        sched_park(self, &t->extra->lock, t);
+    return collect(t, result);
+}
+
+/* Lives on the heap: the deadline may fire while the joiner's stack is elsewhere (S2). */
+struct timed_join {
+    struct timer timer;
+    struct task *target, *joiner;
+};
+
+static void on_deadline(struct timer *timer)
+{
+    struct timed_join *j = (struct timed_join *)timer;
+    struct task_extra *extra = j->target->extra;
+    lock_take(&extra->lock);
+    bool waits = extra->joiner == j->joiner;
+    if (waits) {
+        extra->joiner = NULL;
+        j->joiner->status = -ETIMEDOUT;
+    }
+    lock_drop(&extra->lock);
+    if (waits)
+        sched_ready(j->joiner);
+}
+
+PUBLIC int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline)
+{
+    if (deadline == MOTE_FOREVER)
+        return mote_join(task, result);
+    struct task *t = (struct task *)task, *self = sched_self();
+    if (!t || !(t->flags & TASK_JOINABLE))
+        return -EINVAL;
+    if (t == self)
+        return -EDEADLK;
+    struct timed_join *j = malloc(sizeof *j);
+    if (!j)
+        return -ENOMEM;
+    *j = (struct timed_join){.timer = {.when = deadline, .fire = on_deadline}, .target = t, .joiner = self};
+    lock_take(&t->extra->lock);
+    int state = begin(t, self);
+    if (state == 0) {
+        self->status = 0;
+        /* Lock order: extra, then the heap. The deadline takes extra's lock without the heap's. */
+        int error = sched_timer_add(&j->timer);
+        if (error < 0) {
+            t->extra->joiner = NULL;
+            lock_drop(&t->extra->lock);
+            free(j);
+            return error;
+        }
+        sched_park(self, &t->extra->lock, t);
+        timer_cancel(&j->timer);
+        state = self->status < 0 ? self->status : 1;
+    }
+    free(j);
+    return state < 0 ? state : collect(t, result);
+}
+
+PUBLIC void mote_detach(mote_task *task)
+{
+    struct task *t = (struct task *)task;
+    if (!t || !(t->flags & TASK_JOINABLE))
+        return;
+    lock_take(&t->extra->lock);
+    bool done = t->extra->done;
+    t->extra->detached = true;
+    lock_drop(&t->extra->lock);
+    if (done)
+        collect(t, NULL);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* lent - the one rule for users: a task's locals are its own.
+ * Job:    find pointers into the calling task's own copied stack where something is about to be shared, and stop the program.
+ * Why:    two compares on every path that shares; the alternative is memory corruption that shows much later.
+ */
+#include "base/msg.h"
+#include "sched/proc.h"
+
+struct task *sched_self(void)
+{
+    struct worker *w = worker_self();
+    return LIKELY(w != NULL) ? w->current : thread_self();
+}
+
+bool sched_is_own_stack(uint64_t word)
+{
+    struct worker *w = worker_self();
+    if (!w || (w->current->flags & TASK_PINNED))
+        return false;
+    const struct home *h = home_of(w->current);
+    return word - (uint64_t)(uintptr_t)h->low < (uint64_t)(h->top - h->low);
+}
+
+void sched_check_lent(const void *at, const char *what)
+{
+    if (LIKELY(!sched_is_own_stack((uint64_t)(uintptr_t)at)))
+        return;
+    char text[80];
+    task_describe(sched_self(), text, sizeof text);
+    msg_fatal("%s at %p lies on the stack of task %s, which other tasks must not use: allocate it, or start the task by "
+              "mote_go_pinned",
+              what, at, text);
+}
+
+void *sched_block_get(unsigned class)
+{
+    struct worker *w = worker_self();
+    return block_get(w ? &w->proc->blocks : NULL, class);
+}
+
+void sched_block_put(unsigned class, void *block)
+{
+    struct worker *w = worker_self();
+    block_put(w ? &w->proc->blocks : NULL, class, block);
+}

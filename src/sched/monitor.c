@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* monitor - a thread that looks at all procs from outside, now and then.
+ * Job:    what the procs leave undone for the sake of speed: it takes the next slot from a proc whose task doesn't park, and
+ *         wakes a sleeper when work lies in somebody's queues or a timer is due (D3).
+ * Holds:  N4 a raid takes a task only if the slot's owner isn't at it: store raid, heavy barrier, look at busy. N5 while every
+ *         worker sleeps the monitor sleeps too, without a timeout; whoever wakes up wakes it.
+ * Why:    looking costs nothing to those who run. The pause doubles from 50 us to 2 ms while there is nothing to do, and is
+ *         10 ms while nobody sleeps, for then there is nobody to wake.
+ */
+#include "base/os.h"
+#include "sched/proc.h"
+
+#include <errno.h>
+
+#define PAUSE_MIN INT64_C(50000)
+#define PAUSE_MAX INT64_C(2000000)
+#define PAUSE_BUSY INT64_C(10000000)
+#define QUIET_ROUNDS 10
+
+static uint32_t last_tick[MAX_PROCS];
+
+/* Takes what lies in p's next slot; NULL when it is empty or the owner is at it. */
+static struct task *next_raid(struct proc *p)
+{
+    if (!atom_load_rlx(&p->next)) /* rlx: a hint */
+        return NULL;
+    if (!rt.asymmetric)
+        return atom_swap_seq(&p->next, NULL); /* [N next] as in next_swap_owner */
+    struct task *t = NULL;
+    atom_store_seq(&p->next_raid, 1); /* [N raid] store raid, then look at busy; pairs with next_swap_owner */
+    os_barrier_heavy();
+    if (!atom_load_acq(&p->next_busy)) { /* [N raid] */
+        t = atom_load_acq(&p->next);     /* [N next] pairs with next_swap_owner */
+        atom_store_rlx(&p->next, NULL);  /* rlx: the next store releases it */
+    }
+    atom_store_rel(&p->next_raid, 0); /* [N raid] */
+    return t;
+}
+
+/* One look at one proc. True: there was something to do. */
+static bool look_at(struct proc *p)
+{
+    uint32_t tick = atom_load_rlx(&p->tick); /* rlx: only compared */
+    bool still = tick == last_tick[p->number];
+    last_tick[p->number] = tick;
+    struct task *t = still ? next_raid(p) : NULL;
+    if (t) {
+        globq_push(&rt.global, t, t, 1);
+        idle_wake_one();
+        return true;
+    }
+    if (runq_length(&p->ring) || fresh_length(&p->fresh) || timers_earliest(&p->timers) <= os_now()) {
+        idle_wake_one();
+        return true;
+    }
+    return false;
+}
+
+static bool look_at_all(void)
+{
+    bool useful = false;
+    uint32_t procs = atom_load_acq(&rt.procs); /* [R procs] pairs with mote_set_procs */
+    for (uint32_t i = 0; i < procs; i++)
+        useful |= look_at(rt.proc[i]);
+    if (globq_count(&rt.global))
+        idle_wake_one();
+    return useful;
+}
+
+static bool all_asleep(void) { return atom_load_seq(&rt.idle.asleep) >= atom_load_seq(&rt.procs); }
+
+/* N5: announce, then look; pairs with monitor_wake. */
+static void sleep_until_woken(void)
+{
+    atom_store_seq(&rt.monitor_asleep, 1); /* [W monitor] announce, then look at the workers */
+    while (atom_load_seq(&rt.monitor_asleep) && all_asleep() && atom_load_seq(&rt.state) != RUNTIME_ENDING)
+        os_futex_wait(&rt.monitor_asleep, 1, INT64_MAX);
+    atom_store_seq(&rt.monitor_asleep, 0);
+}
+
+static void *monitor_main(void *arg)
+{
+    int64_t pause = PAUSE_MIN;
+    int quiet = 0;
+    while (atom_load_seq(&rt.state) != RUNTIME_ENDING) {
+        _Atomic uint32_t never = 0;
+        os_futex_wait(&never, 0, os_now() + pause);
+        if (all_asleep()) {
+            if (++quiet >= QUIET_ROUNDS) {
+                sleep_until_woken();
+                quiet = 0;
+            }
+            pause = PAUSE_MAX;
+        } else if (atom_load_seq(&rt.idle.asleep) == 0) {
+            pause = PAUSE_BUSY;
+        } else {
+            quiet = 0;
+            pause = look_at_all() ? PAUSE_MIN : pause * 2 > PAUSE_MAX ? PAUSE_MAX : pause * 2;
+        }
+    }
+    return arg;
+}
+
+void monitor_wake(void)
+{
+    if (LIKELY(!atom_load_seq(&rt.monitor_asleep))) /* [W monitor] we are awake, now look; pairs with sleep_until_woken */
+        return;
+    atom_store_seq(&rt.monitor_asleep, 0);
+    os_futex_wake(&rt.monitor_asleep, 1);
+}
+
+int monitor_start(void)
+{
+    if (rt.has_monitor)
+        return 0;
+    int error = pthread_create(&rt.monitor, NULL, monitor_main, NULL);
+    rt.has_monitor = error == 0;
+    return -error;
+}
+
+void monitor_stop(void)
+{
+    if (!rt.has_monitor)
+        return;
+    monitor_wake();
+    pthread_join(rt.monitor, NULL);
+    rt.has_monitor = false;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* proc - the scheduler's own structures: proc, worker, runtime.
+ * Job:    one place that shows who may touch what. Only files in src/sched and src/debug include it.
+ * Holds:  P1 at most one worker holds a proc; only it touches the "owner only" fields. P2 a task is in one queue, or running,
+ *         or parked, or done: in exactly one place. P3 a proc's `next` slot belongs to its owner except during a raid
+ *         (next_swap_owner, next_raid).
+ */
+#ifndef SCHED_PROC_H
+#define SCHED_PROC_H
+
+#include "base/block.h"
+#include "base/sanitizer.h"
+#include "sched/fresh.h"
+#include "sched/globq.h"
+#include "sched/runq.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+#include "stack/image.h"
+
+#include <mote/task.h>
+#include <pthread.h>
+
+#define MAX_PROCS 1024
+
+struct worker;
+
+/* Owner writes, all read: statistics. */
+struct counters {
+    _Atomic uint64_t spawned, ended, steals, stolen, sleeps, wakes, conflicts;
+    struct image_counters images;
+};
+
+/* The right to run tasks, with everything that is kept once per processor. */
+struct proc {
+    /* Owner only. */
+    unsigned number; /* immutable */
+    unsigned streak; /* tasks in a row that came from the next slot */
+    uint32_t random;
+    uint64_t id_next, id_end; /* task numbers taken in advance */
+    struct slab_cache records;
+    struct block_caches blocks;
+    struct home_cache home_cache;
+
+    /* Owner writes, the monitor reads. */
+    _Atomic uint32_t tick; /* counts the tasks taken up */
+
+    /* P3 */
+    _Atomic(struct task *) next; /* the task made ready last */
+    _Atomic uint32_t next_busy;  /* owner is at `next` */
+    _Atomic uint32_t next_raid;  /* the monitor is */
+
+    /* Anyone sets, owner clears: go to the worker's own stack at the next chance. */
+    _Atomic uint32_t attention;
+
+    struct runq ring;
+    struct fresh fresh;
+    struct timers timers;
+    struct counters n;
+} CACHE_ALIGNED;
+
+/* An OS thread that runs tasks. */
+struct worker {
+    struct task *current;       /* itself: the running task, or &base */
+    struct proc *proc;          /* itself */
+    int *errno_place;           /* immutable: this thread's errno */
+    struct task *handed;        /* itself: what its own stack should run next */
+    struct task base;           /* its own stack, as a context */
+    bool searching;             /* itself: counted in idle.searching */
+    bool trimmed;               /* itself: memory was given back since it last ran a task */
+    struct sanitizer_fiber fiber;
+    void *signal_stack;
+    pthread_t thread;
+    bool own_thread; /* control lock: it was started */
+
+    struct worker *next_asleep; /* idle lock */
+    bool asleep;                /* idle lock: in the list */
+    _Atomic uint32_t token;     /* a waker stores 1 */
+} CACHE_ALIGNED;
+
+/* Workers that sleep. */
+struct idle {
+    struct lock lock;
+    struct worker *first;
+    CACHE_ALIGNED _Atomic uint32_t asleep;    /* lock; read by all */
+    CACHE_ALIGNED _Atomic uint32_t searching; /* workers that look for work, woken ones on their way among them */
+};
+
+enum runtime_state { RUNTIME_NONE, RUNTIME_STARTING, RUNTIME_RUNNING, RUNTIME_STOPPING, RUNTIME_ENDING, RUNTIME_LEFT };
+
+struct runtime {
+    /* Read by all, written rarely. */
+    _Atomic uint32_t state;
+    _Atomic uint32_t procs;    /* in use: numbers below it */
+    _Atomic uint32_t alone;    /* 1: one proc, so nobody steals. Leaves 1 under the heavy barrier */
+    bool asymmetric;           /* the heavy barrier exists */
+    bool pin_all;              /* every task is pinned */
+    int queue;                 /* capacity of rings */
+    struct proc *proc[MAX_PROCS];
+    struct worker *worker[MAX_PROCS]; /* [i] holds proc[i] */
+    _Atomic uint32_t made;     /* control lock: procs and workers that exist; read by all */
+
+    struct globq global;
+    struct idle idle;
+    struct lock control; /* mote_set_procs, start and stop */
+
+    /* The main task of mote_run. */
+    int main_result;
+    _Atomic uint32_t main_done;
+
+    /* Counted for those without a proc. */
+    _Atomic uint64_t shared_spawned, next_id;
+    _Atomic uint32_t live_workers;
+    _Atomic uint32_t monitor_asleep;
+    pthread_t monitor;
+    bool has_monitor;
+};
+extern struct runtime rt;
+extern struct slab_class record_slab;
+
+/* The worker of the calling thread; NULL on a plain one. Read afresh at every call: after a switch it may be another. */
+static inline struct worker *worker_self(void);
+
+#include "sched/self.h"
+
+/* task.c */
+struct task_extra {
+    struct lock lock;
+    struct task *joiner; /* lock */
+    bool done, detached; /* lock */
+    char name[32];       /* itself; "" for none */
+    struct sanitizer_fiber fiber;
+};
+const char *task_name(const struct task *t);
+void task_describe(const struct task *t, char *text, size_t size);
+void task_retire(struct proc *p, struct task *t); /* it has left its stack for ever */
+void task_free(struct proc *p, struct task *t);
+int task_make_main(int (*fn)(int, char **), int argc, char **argv);
+
+/* join.c */
+bool join_publish_end(struct task *t); /* true: nobody will join it, the caller frees it */
+
+/* switch.c */
+void switch_give_way(void);
+void switch_run(struct worker *w, struct task *t); /* from the worker's own stack */
+
+/* ready.c: the caller holds p */
+void queue_push(struct proc *p, struct task *t);       /* behind its like */
+void ready_on(struct proc *p, struct task *t);         /* into the next slot */
+void ready_chain(struct proc *p, struct task *first);  /* a list linked by next; NULL: none */
+struct task *ready_batch(struct proc *p, uint64_t max); /* from the global queue: the first, the others are queued */
+
+/* worker.c */
+void worker_loop(struct worker *w);
+struct task *worker_quick_next(struct worker *w); /* what is at hand on this proc, or NULL: bounded, takes no lock but leaves */
+bool worker_wanted(struct proc *p);               /* the worker's own stack has something to do */
+
+/* steal.c */
+struct task *steal_work(struct worker *w);
+bool steal_possible(void);
+
+/* idle.c */
+void idle_wake_one(void);
+void idle_wake_all(void);
+void idle_sleep(struct worker *w);
+bool idle_start_search(struct worker *w);
+void idle_end_search(struct worker *w, bool found);
+
+/* thread.c */
+struct task *thread_self(void);
+void thread_park(struct task *self, struct lock *lock);
+void thread_ready(struct task *t);
+
+/* monitor.c */
+int monitor_start(void);
+void monitor_stop(void);
+void monitor_wake(void);
+
+/* runtime.c */
+void runtime_main_ended(void);
+
+/* Takes what is in the next slot and puts t (or NULL) there. [N raid] The owner announces itself, then looks for a raid. */
+static inline struct task *next_swap_owner(struct proc *p, struct task *t)
+{
+    if (UNLIKELY(!rt.asymmetric))
+        return atom_swap_seq(&p->next, t); /* [N next] the task -> a raider, and back */
+    atom_store_rlx(&p->next_busy, 1); /* [N raid] store busy, look for a raid; pairs with next_raid's heavy barrier */
+    atom_compiler_barrier();
+    while (UNLIKELY(atom_load_acq(&p->next_raid))) /* [N raid] until he has done */
+        cpu_relax();
+    struct task *old = atom_load_rlx(&p->next); /* rlx: ours between busy and its end */
+    atom_store_rel(&p->next, t);                /* [N next] the task -> next_raid */
+    atom_store_rel(&p->next_busy, 0);           /* [N raid] */
+    return old;
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* ready - putting tasks where a proc will find them.
+ * Job:    the next slot, the ring, the fresh deque and the global queue, in that order of closeness.
+ * Holds:  P2. Y1 a task made ready is in a queue, or in the next slot, before this returns. Y2 nothing here needs memory.
+ * Why:    a single task in the next slot wakes nobody: it runs when the present one parks, mostly at once, and waking a worker
+ *         for it would cost more than it takes. If the present one does not park soon, the monitor gives it to another.
+ */
+#include "sched/proc.h"
+
+/* Half of a full ring moves to the global queue at once. */
+static COLD void spill_ring(struct proc *p, struct task *t)
+{
+    struct task *last;
+    uint32_t n;
+    struct task *first = runq_halve_owner(&p->ring, &last, &n);
+    if (first) {
+        last->next = t;
+        globq_push(&rt.global, first, t, n + 1);
+    } else if (!runq_push_owner(&p->ring, t)) {
+        globq_push(&rt.global, t, t, 1);
+    }
+}
+
+void queue_push(struct proc *p, struct task *t)
+{
+    if (atom_load_rlx(&t->state) == TASK_NEW) { /* rlx: ours */
+        if (UNLIKELY(!fresh_push_owner(&p->fresh, t)))
+            globq_push(&rt.global, t, t, 1);
+    } else if (UNLIKELY(!runq_push_owner(&p->ring, t))) {
+        spill_ring(p, t);
+    }
+}
+
+void ready_on(struct proc *p, struct task *t)
+{
+    struct task *old = next_swap_owner(p, t);
+    if (!old)
+        return;
+    queue_push(p, old);
+    idle_wake_one();
+}
+
+void ready_chain(struct proc *p, struct task *first)
+{
+    while (first) {
+        struct task *next = first->next;
+        queue_push(p, first);
+        first = next;
+    }
+}
+
+struct task *ready_batch(struct proc *p, uint64_t max)
+{
+    uint64_t n;
+    struct task *first = globq_take(&rt.global, max, &n);
+    if (!first)
+        return NULL;
+    for (struct task *t = first->next, *next; t; t = next) {
+        next = t->next;
+        /* Woken crowds come here still marked as parked. */
+        if (atom_load_rlx(&t->state) != TASK_NEW) /* rlx: ours */
+            atom_store_rlx(&t->state, TASK_READY); /* rlx: for reports */
+        queue_push(p, t);
+    }
+    if (n > 1 || globq_count(&rt.global))
+        idle_wake_one();
+    return first;
+}
+
+void sched_ready(struct task *t)
+{
+    if (UNLIKELY(t->flags & TASK_THREAD)) {
+        thread_ready(t);
+        return;
+    }
+    atom_store_rlx(&t->state, TASK_READY); /* rlx: for reports */
+    struct worker *w = worker_self();
+    if (LIKELY(w != NULL)) {
+        ready_on(w->proc, t);
+        return;
+    }
+    globq_push(&rt.global, t, t, 1);
+    idle_wake_one();
+}
+
+void sched_ready_list(struct task *first, struct task *last, uint64_t n)
+{
+    globq_push(&rt.global, first, last, n);
+    idle_wake_one();
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime - starting, stopping, and changing the number of procs.
+ * Job:    mote_run, mote_start, mote_stop, mote_procs, mote_set_procs.
+ * Holds:  U1 states go NONE, STARTING, RUNNING, STOPPING, ENDING, NONE. U2 at the end every worker is back on its own stack
+ *         before anything is freed; when one doesn't come in time, nothing is freed and the state is LEFT for good.
+ *         U3 a proc and its worker, once made, stay until the end: mote_set_procs only says how many of them work.
+ */
+#include "base/os.h"
+#include "base/sanitizer.h"
+#include "sched/config.h"
+#include "sched/proc.h"
+#include "stack/guard.h"
+
+#include <mote/time.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define END_PATIENCE (1 * MOTE_S) /* for workers whose task doesn't call mote */
+
+struct runtime rt;
+
+static struct slab_class *slab_classes[1 + BLOCK_SLAB_CLASSES];
+
+/* For the stack overflow message; runs in a signal handler on the faulting thread. */
+static void describe_current(char *text, size_t size)
+{
+    struct worker *w = worker_self();
+    if (w)
+        task_describe(w->current, text, size);
+}
+
+static struct proc *make_proc(unsigned number)
+{
+    struct proc *p = aligned_alloc(CACHE_LINE, sizeof *p);
+    if (!p)
+        return NULL;
+    memset(p, 0, sizeof *p);
+    p->number = number;
+    p->random = 0x9e3779b9u * (number + 1);
+    p->ring.capacity = (uint32_t)rt.queue;
+    p->fresh.capacity = rt.queue;
+    /* Procs begin their search for homes at different places. */
+    p->home_cache.hand = (unsigned)(number * 0x9e3779b1u) % homes.cap;
+    timers_init(&p->timers);
+    return p;
+}
+
+static struct worker *make_worker(struct proc *p)
+{
+    struct worker *w = aligned_alloc(CACHE_LINE, sizeof *w);
+    if (!w)
+        return NULL;
+    memset(w, 0, sizeof *w);
+    w->proc = p;
+    w->base.flags = TASK_PINNED;
+    w->current = &w->base;
+    return w;
+}
+
+/* The bounds of this thread's stack: ASan wants to know them when a task switches back to it. */
+static void fiber_of_thread(struct sanitizer_fiber *f)
+{
+    sanitizer_fiber_init(f, NULL, 0);
+#if UNDER_ASAN
+    pthread_attr_t attr;
+    void *low;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        if (pthread_attr_getstack(&attr, &low, &size) == 0)
+            f->bottom = low, f->size = size;
+        pthread_attr_destroy(&attr);
+    }
+#endif
+}
+
+/* Runs tasks on this thread until the runtime ends. */
+static void work(struct worker *w)
+{
+    w->errno_place = &errno;
+    fiber_of_thread(&w->fiber);
+    guard_thread_enter(&w->signal_stack); /* without it an overflow just kills without the message */
+    mote_worker = w;
+    worker_loop(w);
+    mote_worker = NULL;
+    guard_thread_leave(w->signal_stack);
+    atom_sub_seq(&rt.live_workers, 1);
+}
+
+static void *worker_main(void *arg)
+{
+    work(arg);
+    return NULL;
+}
+
+static int start_thread(struct worker *w)
+{
+    atom_add_seq(&rt.live_workers, 1);
+    int error = pthread_create(&w->thread, NULL, worker_main, w);
+    if (error)
+        atom_sub_seq(&rt.live_workers, 1);
+    w->own_thread = error == 0;
+    return -error;
+}
+
+/* Control lock held. Makes procs and workers up to `procs`. */
+static int make_workers(uint32_t procs)
+{
+    for (uint32_t made; (made = atom_load_rlx(&rt.made)) < procs;) { /* rlx: under the lock */
+        struct proc *p = make_proc(made);
+        struct worker *w = p ? make_worker(p) : NULL;
+        rt.proc[made] = p;
+        rt.worker[made] = w;
+        if (!w || start_thread(w) < 0) {
+            free(w);
+            free(p);
+            return -ENOMEM;
+        }
+        atom_store_rel(&rt.made, made + 1); /* [R made] proc -> who counts tasks */
+    }
+    return 0;
+}
+
+static void free_all(void)
+{
+    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) {
+        timers_close(&rt.proc[i]->timers);
+        free(rt.proc[i]);
+        free(rt.worker[i]);
+    }
+    atom_store_seq(&rt.made, 0);
+    slab_release_all(slab_classes, ARRAY_LENGTH(slab_classes));
+    block_reset();
+    home_table_close();
+    guard_remove();
+    rt.global.first = rt.global.last = NULL;
+    atom_store_seq(&rt.global.count, 0);
+    rt.idle.first = NULL;
+    atom_store_seq(&rt.idle.asleep, 0);
+    atom_store_seq(&rt.idle.searching, 0);
+    atom_store_seq(&rt.shared_spawned, 0);
+}
+
+static int prepare(const mote_config *given)
+{
+    mote_config c;
+    int error = config_resolve(given, &c);
+    if (error < 0)
+        return error;
+    if ((error = home_table_open(c.max_stack, (unsigned)c.homes)) < 0)
+        return error;
+    slab_classes[0] = &record_slab;
+    for (int i = 0; i < BLOCK_SLAB_CLASSES; i++)
+        slab_classes[1 + i] = &block_slabs[i];
+    rt.asymmetric = os_barrier_ready();
+    rt.pin_all = c.pinned || sanitizer_pins_all();
+    rt.queue = c.queue;
+    rt.main_result = 0;
+    if (atom_load_seq(&rt.next_id) == 0)
+        atom_store_seq(&rt.next_id, 1); /* numbers go on from runtime to runtime */
+    atom_store_seq(&rt.procs, (uint32_t)c.procs);
+    atom_store_seq(&rt.alone, c.procs == 1 && rt.asymmetric);
+    guard_install(describe_current);
+    return 0;
+}
+
+/* Claims the runtime and makes everything but the main task. */
+static int open_runtime(const mote_config *config)
+{
+    uint32_t none = RUNTIME_NONE;
+    if (!atom_cas_seq(&rt.state, &none, RUNTIME_STARTING))
+        return -EBUSY;
+    int error = prepare(config);
+    if (error < 0) {
+        home_table_close();
+        atom_store_seq(&rt.state, RUNTIME_NONE);
+    }
+    return error;
+}
+
+/* From here on workers leave their loops. False when one did not in time. */
+static bool end_workers(void)
+{
+    atom_store_seq(&rt.state, RUNTIME_ENDING);
+    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) {
+        atom_store_seq(&rt.proc[i]->attention, 1); /* [A attention] the state -> attend */
+        os_futex_wake(&rt.proc[i]->attention, 1);
+    }
+    monitor_stop();
+    int64_t deadline = os_now() + END_PATIENCE;
+    for (unsigned tries = 0; atom_load_seq(&rt.live_workers) > 0; tries++) {
+        idle_wake_all();
+        if (os_now() > deadline)
+            return false;
+        os_back_off(tries);
+    }
+    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++)
+        if (rt.worker[i]->own_thread)
+            pthread_join(rt.worker[i]->thread, NULL);
+    return true;
+}
+
+static int close_runtime(void)
+{
+    lock_take(&rt.control);
+    bool clean = end_workers();
+    if (clean)
+        free_all();
+    atom_store_seq(&rt.state, clean ? RUNTIME_NONE : RUNTIME_LEFT);
+    lock_drop(&rt.control);
+    return clean ? 0 : -EBUSY;
+}
+
+/* U1: from NONE to RUNNING. */
+static int start(const mote_config *config)
+{
+    if (worker_self())
+        return -EBUSY;
+    int error = open_runtime(config);
+    if (error < 0)
+        return error;
+    uint32_t procs = atom_load_seq(&rt.procs);
+    lock_take(&rt.control);
+    error = make_workers(procs);
+    if (!error && procs > 1)
+        error = monitor_start();
+    lock_drop(&rt.control);
+    if (error < 0) {
+        close_runtime();
+        return error;
+    }
+    atom_store_rel(&rt.state, RUNTIME_RUNNING); /* [R state] everything made -> who checks the state */
+    return 0;
+}
+
+/* Runs in the next context of the worker that ran it. */
+void runtime_main_ended(void)
+{
+    atom_store_rel(&rt.main_done, 1); /* [R main] its result -> mote_run */
+    os_futex_wake(&rt.main_done, 1);
+}
+
+/* The calling thread waits. It can't work for the runtime meanwhile: a task that never calls mote again would keep it from
+ * returning when the main task ends elsewhere. */
+PUBLIC int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv)
+{
+    if (!main_fn)
+        return -EINVAL;
+    int error = start(NULL);
+    if (error < 0)
+        return error;
+    atom_store_seq(&rt.main_done, 0);
+    error = task_make_main(main_fn, argc, argv);
+    while (!error && !atom_load_acq(&rt.main_done)) /* [R main] pairs with runtime_main_ended */
+        os_futex_wait(&rt.main_done, 0, INT64_MAX);
+    int result = error < 0 ? error : rt.main_result;
+    close_runtime();
+    return result;
+}
+
+PUBLIC int mote_start(const mote_config *config) { return start(config); }
+
+PUBLIC int mote_stop(int64_t deadline)
+{
+    struct worker *w = worker_self();
+    if (w)
+        return -EDEADLK;
+    uint32_t running = RUNTIME_RUNNING;
+    if (!atom_cas_seq(&rt.state, &running, RUNTIME_STOPPING))
+        return -ESHUTDOWN;
+    size_t left;
+    for (unsigned tries = 0; (left = mote_task_count()) > 0 && os_now() < deadline; tries++)
+        os_back_off(tries);
+    int error = close_runtime();
+    return error < 0 ? error : (int)left;
+}
+
+PUBLIC int mote_procs(void)
+{
+    uint32_t state = atom_load_acq(&rt.state); /* [R state] pairs with mote_start */
+    return state >= RUNTIME_RUNNING ? (int)atom_load_rlx(&rt.procs) : 0; /* rlx: a number that may change at any time */
+}
+
+static void set_procs(uint32_t procs)
+{
+    uint32_t before = atom_load_seq(&rt.procs);
+    if (before == 1 && procs > 1) {
+        /* Thieves come: after the barrier every owner has seen it (runq_pop_owner, fresh_pop_owner). */
+        atom_store_seq(&rt.alone, 0);
+        os_barrier_heavy();
+    }
+    atom_store_seq(&rt.procs, procs); /* [R procs] the procs made -> steal_work */
+    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) {
+        atom_store_seq(&rt.proc[i]->attention, 1); /* [A attention] the number -> attend */
+        os_futex_wake(&rt.proc[i]->attention, 1);
+    }
+    idle_wake_all();
+}
+
+PUBLIC int mote_set_procs(int procs)
+{
+    if (procs < 1 || procs > MAX_PROCS)
+        return -EINVAL;
+    if (atom_load_seq(&rt.state) != RUNTIME_RUNNING)
+        return -ESHUTDOWN;
+    lock_take(&rt.control);
+    int error = atom_load_seq(&rt.state) == RUNTIME_RUNNING ? 0 : -ESHUTDOWN;
+    if (!error && procs > 1) {
+        error = make_workers((uint32_t)procs);
+        if (!error)
+            error = monitor_start();
+    }
+    if (!error)
+        set_procs((uint32_t)procs);
+    lock_drop(&rt.control);
+    return error;
+}

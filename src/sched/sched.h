@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* sched - the waist: all that channels, locks, timers and I/O need of the scheduler.
+ * Job:    park, ready, yield, spawn. Everything in src/sync and src/io is built on this header alone.
+ * Holds:  S2 nobody reads or writes another task's stack: what is handed over goes through the task record's mailbox.
+ *         S4 a task is visible to wakers only when it is wholly switched out: it parks with the object's lock held, and the
+ *         next context on its worker releases the lock after sp is saved and the home released.
+ * Callers: any thread, unless it says otherwise. A plain thread has a record too (TASK_THREAD) and blocks where a task parks.
+ */
+#ifndef SCHED_SCHED_H
+#define SCHED_SCHED_H
+
+#include "base/block.h"
+#include "base/lock.h"
+#include "base/record.h"
+
+/* The calling task's record, or the plain thread's. */
+struct task *sched_self(void);
+
+/* Waits until somebody makes self ready. The caller holds the lock of the object whose queue it has put self into; it is
+ * released when self can be woken, and not taken again. wait_on is what reports name. Switches; a plain thread blocks. */
+void sched_park(struct task *self, struct lock *lock, const void *wait_on);
+
+/* Makes a parked task ready to run: soon, on this proc, if the caller is a task. Each park takes exactly one. Never switches. */
+void sched_ready(struct task *t);
+
+/* The same for a list of n parked tasks, none of them a plain thread's: in constant time. */
+void sched_ready_list(struct task *first, struct task *last, uint64_t n);
+
+struct timer;
+/* Arms a timer on the caller's proc, or on any when the caller is a plain thread. -ENOMEM, -ESHUTDOWN. */
+int sched_timer_add(struct timer *t);
+
+/* Lets other ready tasks run first. */
+void sched_yield_now(void);
+
+/* Memory for what passes between tasks; NULL when there is none. Freed by any thread. */
+void *sched_block_get(unsigned class);
+void sched_block_put(unsigned class, void *block);
+
+/* Stops the program, with the task's name, when `at` lies on the calling task's own copied stack: `what` is lent to others. */
+void sched_check_lent(const void *at, const char *what);
+
+/* Whether a word that is handed to others points into the calling task's own copied stack. */
+bool sched_is_own_stack(uint64_t word);
+
+#endif

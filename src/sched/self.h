@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* self - which worker is this thread?
+ * Job:    one thread-local pointer, read by instructions that the compiler can't see through.
+ * Holds:  T1 nothing derived from thread-local storage is kept across a switch: a task may continue on another thread, and
+ *         compilers keep addresses of thread-local variables in registers. The volatile assembly is never merged or moved.
+ * Why:    a call of a function that isn't inlined would do too; it costs 1 ns on every path.
+ */
+#ifndef SCHED_SELF_H
+#define SCHED_SELF_H
+
+extern __thread struct worker *mote_worker __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline struct worker *worker_self(void)
+{
+    struct worker *w;
+#if defined(__x86_64__)
+    __asm__ volatile("movq mote_worker@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(w));
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, tpidr_el0\n\t"
+                     "adrp x16, :gottprel:mote_worker\n\t"
+                     "ldr x16, [x16, :gottprel_lo12:mote_worker]\n\t"
+                     "ldr %0, [%0, x16]"
+                     : "=&r"(w)
+                     :
+                     : "x16");
+#endif
+    return w;
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* steal - taking work from other procs.
+ * Job:    choose victims in a random order, take half of a ring, else a burst of the oldest new tasks, else due timers.
+ * Holds:  what is stolen is in the thief's own queues, or returned, before anything else happens (P2).
+ * Why:    a random start with a stride coprime to the number of procs visits each victim once, without a list.
+ */
+#include "base/os.h"
+#include "sched/proc.h"
+
+#define ROUNDS 4
+#define BURST 32
+
+static uint32_t next_random(struct proc *p)
+{
+    uint32_t x = p->random; /* xorshift32, Marsaglia 2003 */
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return p->random = x;
+}
+
+static uint32_t gcd(uint32_t a, uint32_t b) { return b ? gcd(b, a % b) : a; }
+
+/* Half of the victim's new tasks, oldest first; one is returned. */
+static struct task *steal_fresh(struct proc *p, struct proc *victim)
+{
+    int64_t want = (fresh_length(&victim->fresh) + 1) / 2;
+    struct task *got = NULL, *t;
+    uint64_t n = 0;
+    for (; n < BURST && (int64_t)n < want && (t = fresh_steal(&victim->fresh)); n++) {
+        if (got)
+            queue_push(p, got);
+        got = t;
+    }
+    if (n) {
+        atom_count(&p->n.steals);
+        atom_count_by(&p->n.stolen, n);
+    }
+    return got;
+}
+
+static struct task *steal_from(struct proc *p, struct proc *victim)
+{
+    uint32_t n = runq_length(&victim->ring) ? runq_steal(&victim->ring, &p->ring) : 0;
+    if (n) {
+        atom_count(&p->n.steals);
+        atom_count_by(&p->n.stolen, n);
+        return runq_pop_owner(&p->ring, false);
+    }
+    return fresh_length(&victim->fresh) ? steal_fresh(p, victim) : NULL;
+}
+
+struct task *steal_work(struct worker *w)
+{
+    struct proc *p = w->proc;
+    uint32_t procs = atom_load_acq(&rt.procs); /* [R procs] pairs with mote_set_procs: the procs below it exist */
+    for (int round = 0; round < ROUNDS && procs > 1; round++) {
+        uint32_t at = next_random(p) % procs, stride = next_random(p) % procs;
+        while (gcd(stride, procs) != 1)
+            stride = (stride + 1) % procs;
+        for (uint32_t i = 0; i < procs; i++, at = (at + stride) % procs) {
+            struct proc *victim = rt.proc[at];
+            if (victim == p)
+                continue;
+            struct task *t = steal_from(p, victim);
+            if (t)
+                return t;
+            if (round == ROUNDS - 1 && timers_earliest(&victim->timers) != INT64_MAX)
+                timers_run(&victim->timers, os_now());
+        }
+        struct task *t = worker_quick_next(w);
+        if (t)
+            return t;
+        cpu_relax();
+    }
+    return NULL;
+}
+
+bool steal_possible(void)
+{
+    uint32_t procs = atom_load_acq(&rt.procs); /* [R procs] as above */
+    for (uint32_t i = 0; procs > 1 && i < procs; i++)
+        if (runq_length(&rt.proc[i]->ring) || fresh_length(&rt.proc[i]->fresh))
+            return true;
+    return false;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* switch - leaving one task for the next.
+ * Job:    find the next task a home with its bytes in it, change stacks, and commit what the left task wanted.
+ * Holds:  S1, S3, S4, S5.
+ *         W1 a switch goes from stack to stack. Only when the next task's home is the one we stand on (S3), or nothing is at
+ *         hand, does it go by way of the worker's own stack.
+ *         W2 until the next context has run switch_arrived, `from` is neither in a queue nor visible to wakers.
+ *         W3 between the choice of the next task and the switch nothing reads thread-local storage (T1).
+ * Not here: which task is next (worker.c).
+ */
+#include "arch/switch.h"
+#include "base/msg.h"
+#include "base/os.h"
+#include "sched/proc.h"
+
+#include <mote/task.h>
+
+#include <errno.h>
+#include <stddef.h>
+
+_Static_assert(offsetof(struct task, sp) == 8, "TASK_SP in arch/switch_*.S");
+_Static_assert(RECORD_SIZE % CACHE_LINE == 0, "R1");
+
+__thread struct worker *mote_worker __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* What switch_arrived does for the task that was left; larger values are the address of a lock to release. */
+enum after { AFTER_NOTHING, AFTER_YIELD, AFTER_GIVE_WAY, AFTER_END, AFTER_LOCK = 16 };
+
+enum prepared {
+    PREPARED,     /* its bytes are in place, its home is held */
+    PREPARE_GONE, /* it waits for its home, or is in a queue again */
+    PREPARE_OURS, /* its home is the one we stand on */
+};
+
+static struct sanitizer_fiber *fiber_of(struct worker *w, struct task *t)
+{
+    return t == &w->base ? &w->fiber : &t->extra->fiber;
+}
+
+/* No memory for a stack or an image: the task goes to the back of the common queue, to be tried again later (S5). */
+static COLD enum prepared put_off(struct task *t)
+{
+    globq_push(&rt.global, t, t, 1);
+    return PREPARE_GONE;
+}
+
+static COLD enum prepared give_home_back(struct proc *p, struct home *h, struct task *t)
+{
+    ready_chain(p, home_release(h));
+    return put_off(t);
+}
+
+static enum prepared prepare_new(struct proc *p, struct task *t)
+{
+    bool pinned = t->flags & TASK_PINNED;
+    struct home *h = pinned ? home_take_pinned(&p->home_cache) : home_take(&p->home_cache);
+    if (UNLIKELY(!h))
+        return put_off(t);
+    if (!pinned) {
+        if (h->occupant && image_out(h, &p->blocks, &p->n.images) < 0)
+            return give_home_back(p, h, t);
+        h->occupant = t;
+    }
+    t->home = h->number;
+    if (UNDER_ASAN || UNDER_TSAN)
+        sanitizer_fiber_init(&t->extra->fiber, h->low, (size_t)(h->top - h->low));
+    return PREPARED;
+}
+
+static NOINLINE enum prepared refill_home(struct proc *p, struct home *h, struct task *t)
+{
+    if (h->occupant && image_out(h, &p->blocks, &p->n.images) < 0)
+        return give_home_back(p, h, t);
+    image_in(h, t, &p->n.images);
+    return PREPARED;
+}
+
+static enum prepared prepare(struct proc *p, struct task *from, struct task *t)
+{
+    if (UNLIKELY(t->home == 0))
+        return prepare_new(p, t);
+    if (t->flags & TASK_PINNED)
+        return PREPARED;
+    if (t->home == from->home)
+        return PREPARE_OURS;
+    struct home *h = home_of(t);
+    if (UNLIKELY(!home_acquire(h))) {
+        atom_count(&p->n.conflicts);
+        ready_chain(p, home_pend(h, t));
+        return PREPARE_GONE;
+    }
+    if (UNLIKELY(h->occupant != t))
+        return refill_home(p, h, t);
+    return PREPARED;
+}
+
+/* W3 holds from here on. */
+static inline void go_to(struct worker *w, struct task *from, struct task *t, uintptr_t after)
+{
+    w->current = t;
+    bool is_new = atom_load_rlx(&t->state) == TASK_NEW;    /* rlx: ours */
+    atom_store_rlx(&t->state, TASK_RUNNING);               /* rlx: for reports */
+    if (UNDER_ASAN || UNDER_TSAN)
+        sanitizer_leave(fiber_of(w, from), fiber_of(w, t), after == AFTER_END);
+    if (is_new)
+        switch_start(from, after, home_of(t)->top, record_start(t));
+    else
+        switch_to(from, after, t->sp);
+}
+
+static inline void go_to_base(struct worker *w, struct task *from, uintptr_t after)
+{
+    w->current = &w->base;
+    if (UNDER_ASAN || UNDER_TSAN)
+        sanitizer_leave(fiber_of(w, from), &w->fiber, after == AFTER_END);
+    switch_to(from, after, w->base.sp);
+}
+
+/* Leaves the current task for the next one at hand, or for the worker's own stack. */
+static inline void leave(struct worker *w, struct task *from, uintptr_t after)
+{
+    from->saved_errno = *w->errno_place;
+    struct task *t;
+    while ((t = worker_quick_next(w))) {
+        enum prepared state = prepare(w->proc, from, t);
+        if (LIKELY(state == PREPARED)) {
+            go_to(w, from, t, after);
+            return;
+        }
+        if (state == PREPARE_OURS) {
+            w->handed = t;
+            break;
+        }
+    }
+    go_to_base(w, from, after);
+}
+
+void switch_run(struct worker *w, struct task *t)
+{
+    if (prepare(w->proc, &w->base, t) == PREPARED)
+        go_to(w, &w->base, t, AFTER_NOTHING);
+}
+
+/* First thing on every stack that is switched to; `from` is wholly switched out now. Order: the home before the lock (S4). */
+void switch_arrived(struct task *from, uintptr_t after)
+{
+    struct worker *w = worker_self();
+    struct proc *p = w->proc;
+    if (UNDER_ASAN || UNDER_TSAN)
+        sanitizer_arrive(fiber_of(w, w->current));
+    *w->errno_place = w->current->saved_errno;
+    if (UNLIKELY(after == AFTER_END)) {
+        ready_chain(p, home_vacate(&p->home_cache, home_of(from)));
+        task_retire(p, from);
+        return;
+    }
+    if (!(from->flags & TASK_PINNED)) {
+        struct task *waiting = home_release(home_of(from));
+        if (UNLIKELY(waiting != NULL))
+            ready_chain(p, waiting);
+    }
+    if (after >= AFTER_LOCK) {
+        lock_drop((struct lock *)after);
+    } else if (after == AFTER_YIELD) {
+        queue_push(p, from);
+    } else if (after == AFTER_GIVE_WAY) {
+        globq_push(&rt.global, from, from, 1);
+    }
+}
+
+/* When the next task is a new one of the same kind, it takes over the stack as it is: no home to give back and none to take.
+ * Not while others wait for this home: a stream of short tasks would keep it from them for ever. */
+static bool can_restart(const struct task *from, const struct task *t)
+{
+    return !UNDER_ASAN && !UNDER_TSAN && t->home == 0 && ((t->flags ^ from->flags) & TASK_PINNED) == 0 &&
+           !atom_load_rlx(&home_of(from)->pending); /* rlx: a late look costs one more task's time */
+}
+
+static void restart_in_place(struct worker *w, struct task *from, struct task *t)
+{
+    struct proc *p = w->proc;
+    struct home *h = home_of(from);
+    h->occupant = t;
+    t->home = h->number;
+    w->current = t;
+    atom_store_rlx(&t->state, TASK_RUNNING);               /* rlx: for reports */
+    *w->errno_place = 0;
+    task_retire(p, from);
+    switch_restart(h->top, record_start(t));
+}
+
+static intptr_t widened(const struct task *t, intptr_t result)
+{
+    switch (t->site ? MOTE__RESULT(t->site->meta) : MOTE__RESULT_NONE) {
+    case MOTE__RESULT_WORD:
+        return result;
+    case MOTE__RESULT_I32:
+        return (int32_t)result;
+    case MOTE__RESULT_U32:
+        return (uint32_t)result;
+    case MOTE__RESULT_I16:
+        return (int16_t)result;
+    case MOTE__RESULT_U16:
+        return (uint16_t)result;
+    case MOTE__RESULT_I8:
+        return (int8_t)result;
+    case MOTE__RESULT_U8:
+        return (uint8_t)result;
+    default:
+        return 0;
+    }
+}
+
+static NORETURN void end(struct worker *w, struct task *self)
+{
+    struct task *t;
+    while ((t = worker_quick_next(w))) {
+        if (can_restart(self, t))
+            restart_in_place(w, self, t);
+        enum prepared state = prepare(w->proc, self, t);
+        if (state == PREPARED) {
+            go_to(w, self, t, AFTER_END);
+            __builtin_unreachable();
+        }
+        if (state == PREPARE_OURS) {
+            w->handed = t;
+            break;
+        }
+    }
+    go_to_base(w, self, AFTER_END);
+    __builtin_unreachable();
+}
+
+void switch_returned(intptr_t result)
+{
+    struct worker *w = worker_self();
+    struct task *self = w->current;
+    self->mailbox = (uint64_t)widened(self, result);
+    end(w, self);
+}
+
+PUBLIC void mote_exit(void)
+{
+    struct worker *w = worker_self();
+    if (!w || w->current == &w->base)
+        msg_fatal("mote_exit on a plain thread: only a task can end itself");
+    struct task *self = w->current;
+    self->mailbox = 0;
+    end(w, self);
+}
+
+void sched_park(struct task *self, struct lock *lock, const void *wait_on)
+{
+    struct worker *w = worker_self();
+    if (UNLIKELY(self->flags & TASK_THREAD)) {
+        thread_park(self, lock);
+        return;
+    }
+    self->wait_on = wait_on;
+    atom_store_rlx(&self->state, TASK_PARKED); /* rlx: for reports */
+    leave(w, self, (uintptr_t)lock);
+}
+
+void sched_yield_now(void)
+{
+    struct worker *w = worker_self();
+    struct task *self = w->current;
+    struct task *t;
+    self->saved_errno = *w->errno_place;
+    while ((t = worker_quick_next(w))) {
+        enum prepared state = prepare(w->proc, self, t);
+        if (state == PREPARE_GONE)
+            continue;
+        atom_store_rlx(&self->state, TASK_READY); /* rlx: for reports */
+        if (LIKELY(state == PREPARED)) {
+            go_to(w, self, t, AFTER_YIELD);
+            return;
+        }
+        w->handed = t;
+        go_to_base(w, self, AFTER_YIELD);
+        return;
+    }
+    if (!worker_wanted(w->proc))
+        return;
+    atom_store_rlx(&self->state, TASK_READY); /* rlx: for reports */
+    go_to_base(w, self, AFTER_YIELD);
+}
+
+void switch_give_way(void)
+{
+    struct worker *w = worker_self();
+    atom_store_rlx(&w->current->state, TASK_READY); /* rlx: for reports */
+    leave(w, w->current, AFTER_GIVE_WAY);
+}
+
+PUBLIC void mote_yield(void)
+{
+    struct worker *w = worker_self();
+    if (LIKELY(w && w->current != &w->base))
+        sched_yield_now();
+    else
+        os_back_off(0);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* task - from mote_go to the end: records, numbers, joining, names.
+ * Job:    make a record and hand it to the scheduler; free it when the task has ended.
+ * Holds:  R1-R4.
+ * Not here: joining (join.c), what runs next (worker.c), stacks (switch.c).
+ */
+#include "base/msg.h"
+#include "base/os.h"
+#include "sched/proc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_BATCH 1024
+#define SITE_FLAG(site, flag) (((site)->meta & (flag)) != 0)
+
+struct slab_class record_slab = {.size = RECORD_SIZE, .enumerate = true};
+
+const char *task_name(const struct task *t)
+{
+    if (t->flags & TASK_THREAD)
+        return "plain thread";
+    if (t->extra && t->extra->name[0])
+        return t->extra->name;
+    return t->site ? t->site->name : "main";
+}
+
+void task_describe(const struct task *t, char *text, size_t size)
+{
+    snprintf(text, size, "%llu (%s)", (unsigned long long)record_id(t), task_name(t));
+}
+
+static void take_id(struct proc *p, struct task *t)
+{
+    uint64_t id;
+    if (p) {
+        if (p->id_next == p->id_end) {
+            p->id_next = atom_add_rlx(&rt.next_id, ID_BATCH); /* rlx: only uniqueness counts */
+            p->id_end = p->id_next + ID_BATCH;
+        }
+        id = p->id_next++;
+    } else {
+        id = atom_add_rlx(&rt.next_id, 1); /* rlx: as above */
+    }
+    t->id_low = (uint32_t)id;
+    t->id_high = (uint16_t)(id >> 32);
+}
+
+static struct task_extra *make_extra(struct task *t)
+{
+    if (!t->extra)
+        t->extra = calloc(1, sizeof *t->extra);
+    return t->extra;
+}
+
+void task_free(struct proc *p, struct task *t)
+{
+    image_drop(t, p ? &p->blocks : NULL);
+    if (UNLIKELY(t->extra != NULL))
+        free(t->extra);
+    t->extra = NULL;
+    atom_store_rlx(&t->state, TASK_FREE); /* rlx: for reports */
+    slab_put(&record_slab, p ? &p->records : NULL, t);
+}
+
+static void count_spawned(struct proc *p)
+{
+    if (p)
+        atom_count(&p->n.spawned);
+    else
+        atom_add_rlx(&rt.shared_spawned, 1); /* rlx: a statistic */
+}
+
+/* The check behind "the one rule": no pointer among the arguments may lead into the caller's own copied stack. */
+static void check_arguments(const struct mote__site *site, const intptr_t *args)
+{
+    unsigned pointers = MOTE__POINTERS(site->meta);
+    for (unsigned i = 0; pointers; i++, pointers >>= 1)
+        if (UNLIKELY((pointers & 1) && sched_is_own_stack((uint64_t)args[i]))) {
+            char text[80];
+            task_describe(sched_self(), text, sizeof text);
+            msg_fatal("%s:%d: argument %u of %s points into the stack of task %s, which other tasks must not use: pass it by "
+                      "value, allocate it, or start the caller by mote_go_pinned",
+                      site->file, site->line, i + 1, site->name, text);
+        }
+}
+
+static struct task *make_task(struct proc *p, const struct mote__site *site, void (*fn)(void), const intptr_t *args,
+                              unsigned flags)
+{
+    struct task *t = slab_get(&record_slab, p ? &p->records : NULL);
+    if (UNLIKELY(!t))
+        return NULL;
+    t->site = site;
+    t->mailbox = 0;
+    t->wait_on = NULL;
+    t->extra = NULL;
+    t->saved_errno = 0;
+    t->home = 0;
+    t->image_class = 0;
+    t->status = 0;
+    t->flags = (uint8_t)flags;
+    take_id(p, t);
+    struct task_start *start = record_start(t);
+    start->fn = fn;
+    unsigned n = site ? MOTE__ARGS(site->meta) : 3;
+    for (unsigned i = 0; i < n; i++)
+        start->args[i] = args[i];
+    if ((flags & TASK_JOINABLE) || UNDER_ASAN || UNDER_TSAN) {
+        if (!make_extra(t)) {
+            task_free(p, t);
+            return NULL;
+        }
+    }
+    atom_store_rlx(&t->state, TASK_NEW); /* rlx: for reports; the queue publishes the task */
+    return t;
+}
+
+/* Puts a new task where its proc looks first: the next slot, whose old content moves on to its queue. */
+static void launch(struct worker *w, struct task *t)
+{
+    if (UNLIKELY(!w)) {
+        globq_push(&rt.global, t, t, 1);
+        idle_wake_one();
+        return;
+    }
+    ready_on(w->proc, t);
+}
+
+/* A spawner that is far ahead of those who run its tasks gives way: so a loop that starts a million short tasks keeps a few
+ * hundred records in the cache instead of a million in memory. */
+static void give_way_when_far_ahead(struct worker *w)
+{
+    struct fresh *f = &w->proc->fresh;
+    if (UNLIKELY(fresh_length(f) >= f->capacity) && w->current != &w->base)
+        switch_give_way();
+}
+
+static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags, struct task **out,
+                 const char *name)
+{
+    if (UNLIKELY(atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
+        return -ESHUTDOWN;
+    struct worker *w = worker_self();
+    if (w && !(w->current->flags & TASK_PINNED))
+        check_arguments(site, args);
+    struct proc *p = w ? w->proc : NULL;
+    if (SITE_FLAG(site, MOTE__PINNED) || rt.pin_all)
+        flags |= TASK_PINNED;
+    struct task *t = make_task(p, site, fn, args, flags);
+    if (UNLIKELY(!t))
+        return -ENOMEM;
+    if (name && make_extra(t))
+        snprintf(t->extra->name, sizeof t->extra->name, "%s", name);
+    count_spawned(p);
+    *out = t;
+    launch(w, t);
+    if (w)
+        give_way_when_far_ahead(w);
+    return 0;
+}
+
+PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
+{
+    struct task *t;
+    return spawn(site, fn, args, 0, &t, NULL);
+}
+
+static struct mote_task *joinable(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
+                                  const char *name)
+{
+    struct task *t;
+    int error = spawn(site, fn, args, flags, &t, name);
+    if (error < 0) {
+        errno = -error;
+        return NULL;
+    }
+    return (struct mote_task *)t;
+}
+
+PUBLIC struct mote_task *mote__spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
+{
+    return joinable(site, fn, args, TASK_JOINABLE, NULL);
+}
+
+PUBLIC struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mote__site *site, void (*fn)(void),
+                                          const intptr_t *args)
+{
+    if (!attr)
+        return joinable(site, fn, args, TASK_JOINABLE, NULL);
+    unsigned flags = (attr->detached ? 0 : TASK_JOINABLE) | (attr->pinned ? TASK_PINNED : 0);
+    return joinable(site, fn, args, flags, attr->name);
+}
+
+static void main_entry(int (*fn)(int, char **), intptr_t argc, char **argv) { rt.main_result = fn((int)argc, argv); }
+
+int task_make_main(int (*fn)(int, char **), int argc, char **argv)
+{
+    const intptr_t args[] = {(intptr_t)fn, argc, (intptr_t)argv};
+    struct task *t = make_task(NULL, NULL, (void (*)(void))main_entry, args, TASK_PINNED | TASK_MAIN);
+    if (!t)
+        return -ENOMEM;
+    count_spawned(NULL);
+    launch(NULL, t);
+    return 0;
+}
+
+/* J2: runs in the next context. */
+void task_retire(struct proc *p, struct task *t)
+{
+    atom_count(&p->n.ended);
+    if (t->flags & TASK_MAIN)
+        runtime_main_ended();
+#if UNDER_TSAN
+    sanitizer_fiber_end(&t->extra->fiber);
+#endif
+    if ((t->flags & TASK_JOINABLE) && !join_publish_end(t))
+        return;
+    task_free(p, t);
+}
+
+PUBLIC uint64_t mote_self(void)
+{
+    struct worker *w = worker_self();
+    return w && w->current != &w->base ? record_id(w->current) : 0;
+}
+
+PUBLIC void mote_set_name(const char *name)
+{
+    struct task *t = sched_self();
+    if ((t->flags & TASK_THREAD) || !make_extra(t))
+        return;
+    snprintf(t->extra->name, sizeof t->extra->name, "%s", name ? name : "");
+}
+
+/* Counters of the procs, summed: no list of tasks that every spawn would have to lock. */
+PUBLIC size_t mote_task_count(void)
+{
+    if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
+        return 0;
+    uint64_t ended = 0, spawned = 0;
+    uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with make_workers */
+    for (uint32_t i = 0; i < made; i++)
+        ended += atom_load_rlx(&rt.proc[i]->n.ended); /* rlx: statistics; ends first, so that the difference isn't negative */
+    for (uint32_t i = 0; i < made; i++)
+        spawned += atom_load_rlx(&rt.proc[i]->n.spawned); /* rlx: as above */
+    return (size_t)(spawned + atom_load_rlx(&rt.shared_spawned) - ended);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* thread - plain threads as waiters.
+ * Job:    give a thread that isn't a worker a task record, so that channels and the like treat both alike.
+ * Holds:  the record lies in thread-local storage, and stands in at most one queue, only while its thread waits in thread_park.
+ */
+#include "base/os.h"
+#include "sched/proc.h"
+
+struct thread_record {
+    struct task task;
+    _Atomic uint32_t token;
+};
+
+static __thread struct thread_record record;
+
+/* Not inlined: the address must be this thread's (T1). */
+NOINLINE struct task *thread_self(void)
+{
+    record.task.flags = TASK_THREAD | TASK_PINNED;
+    return &record.task;
+}
+
+void thread_park(struct task *self, struct lock *lock)
+{
+    struct thread_record *r = (struct thread_record *)self;
+    lock_drop(lock);
+    while (!atom_load_acq(&r->token)) /* [T token] pairs with thread_ready */
+        os_futex_wait(&r->token, 0, INT64_MAX);
+    atom_store_rlx(&r->token, 0); /* rlx: nobody stores before we wait again */
+}
+
+void thread_ready(struct task *t)
+{
+    struct thread_record *r = (struct thread_record *)t;
+    atom_store_rel(&r->token, 1); /* [T token] the mailbox -> the thread */
+    os_futex_wake(&r->token, 1);  /* the thread may be gone by now: then this wakes nobody */
+}

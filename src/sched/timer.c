@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* timer - calls that become due at a point in time.
+ * Job:    see timer.h.
+ * Holds:  M1-M3.
+ * Why:    four children a node: half the depth of a binary heap, and siblings share a cache line.
+ */
+#include "sched/timer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void timers_init(struct timers *ts)
+{
+    *ts = (struct timers){0};
+    atom_store_rlx(&ts->earliest, INT64_MAX); /* rlx: not shared yet */
+}
+
+void timers_close(struct timers *ts)
+{
+    free(ts->heap);
+    ts->heap = NULL;
+    ts->count = ts->room = 0;
+}
+
+static void place(struct timers *ts, uint32_t i, struct timer *t)
+{
+    ts->heap[i] = t;
+    t->index = i;
+}
+
+static void sift_up(struct timers *ts, uint32_t i, struct timer *t)
+{
+    while (i > 0 && t->when < ts->heap[(i - 1) / 4]->when) {
+        place(ts, i, ts->heap[(i - 1) / 4]);
+        i = (i - 1) / 4;
+    }
+    place(ts, i, t);
+}
+
+static uint32_t least_child(const struct timers *ts, uint32_t i)
+{
+    uint32_t first = 4 * i + 1, end = first + 4 < ts->count ? first + 4 : ts->count, least = first;
+    for (uint32_t c = first + 1; c < end; c++)
+        if (ts->heap[c]->when < ts->heap[least]->when)
+            least = c;
+    return least;
+}
+
+static void sift_down(struct timers *ts, uint32_t i, struct timer *t)
+{
+    while (4 * i + 1 < ts->count) {
+        uint32_t c = least_child(ts, i);
+        if (t->when <= ts->heap[c]->when)
+            break;
+        place(ts, i, ts->heap[c]);
+        i = c;
+    }
+    place(ts, i, t);
+}
+
+static void note_earliest(struct timers *ts)
+{
+    atom_store_seq(&ts->earliest, ts->count ? ts->heap[0]->when : INT64_MAX); /* [I sleep] as for globq_push */
+}
+
+static void remove_at(struct timers *ts, uint32_t i)
+{
+    struct timer *last = ts->heap[--ts->count];
+    if (i == ts->count)
+        return;
+    if (i > 0 && last->when < ts->heap[(i - 1) / 4]->when)
+        sift_up(ts, i, last);
+    else
+        sift_down(ts, i, last);
+}
+
+static int insert(struct timers *ts, struct timer *t)
+{
+    if (ts->count == ts->room) {
+        uint32_t room = ts->room ? ts->room * 2 : 64;
+        struct timer **heap = realloc(ts->heap, room * sizeof *heap);
+        if (!heap)
+            return -ENOMEM;
+        ts->heap = heap;
+        ts->room = room;
+    }
+    atom_store_rlx(&t->in, ts); /* rlx: under the lock */
+    sift_up(ts, ts->count++, t);
+    note_earliest(ts);
+    return 0;
+}
+
+int timer_add(struct timers *ts, struct timer *t)
+{
+    atom_store_rlx(&t->fired, 0); /* rlx: the lock publishes it */
+    lock_take(&ts->lock);
+    int error = insert(ts, t);
+    lock_drop(&ts->lock);
+    return error;
+}
+
+bool timer_cancel(struct timer *t)
+{
+    for (unsigned tries = 0;; tries++) {
+        struct timers *ts = atom_load_rlx(&t->in); /* rlx: checked under the lock */
+        lock_take(&ts->lock);
+        if (atom_load_rlx(&t->in) == ts && atom_load_rlx(&t->fired) == 0) { /* rlx: under the lock */
+            remove_at(ts, t->index);
+            note_earliest(ts);
+            lock_drop(&ts->lock);
+            return true;
+        }
+        lock_drop(&ts->lock);
+        if (atom_load_acq(&t->fired) == 2) /* [M fired] what the function did -> us */
+            return false;
+        cpu_relax();
+    }
+}
+
+int timers_run(struct timers *ts, int64_t now)
+{
+    int n = 0;
+    while (timers_earliest(ts) <= now) {
+        lock_take(&ts->lock);
+        struct timer *t = ts->count ? ts->heap[0] : NULL;
+        if (!t || t->when > now) {
+            lock_drop(&ts->lock);
+            break;
+        }
+        remove_at(ts, 0);
+        note_earliest(ts);
+        atom_store_rlx(&t->fired, 1); /* rlx: under the lock */
+        lock_drop(&ts->lock);
+        t->fire(t);
+        atom_store_rel(&t->fired, 2); /* [M fired] what the function did -> timer_cancel */
+        n++;
+    }
+    return n;
+}
+
+int timers_move(struct timers *from, struct timers *to)
+{
+    int error = 0;
+    lock_take(&from->lock);
+    lock_take(&to->lock); /* order: only mote_set_procs holds two, one caller at a time, and `to` is always proc 0's */
+    while (!error && from->count) {
+        struct timer *t = from->heap[from->count - 1];
+        error = insert(to, t);
+        if (!error)
+            from->count--;
+    }
+    note_earliest(from);
+    lock_drop(&to->lock);
+    lock_drop(&from->lock);
+    return error;
+}

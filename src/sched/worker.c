@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* worker - an OS thread that runs tasks.
+ * Job:    choose what runs next: quickly, on the stack of the task that leaves (worker_quick_next), or thoroughly, on the
+ *         worker's own stack (find_work).
+ * Holds:  N1 the next slot wins three times in a row at most while others wait: a pair that talks to each other stays hot and
+ *         starves nobody. N2 the global queue is looked at on every 61st tick, the oldest new task runs on another, so none of
+ *         them waits for ever. N3 woken tasks and new tasks take turns.
+ * Source: the order of search is Go's (findRunnable); newest first for new tasks is MassiveThreads'.
+ * Not here: the switch itself (switch.c), victims (steal.c), sleeping (idle.c).
+ */
+#include "base/os.h"
+#include "sched/proc.h"
+
+#include <errno.h>
+
+#define FAIR_TICKS 61
+#define STREAK_MAX 3
+
+static bool timer_due(struct proc *p)
+{
+    int64_t earliest = timers_earliest(&p->timers);
+    return earliest != INT64_MAX && earliest <= os_now();
+}
+
+bool worker_wanted(struct proc *p)
+{
+    return atom_load_rlx(&p->attention) || globq_count(&rt.global) || /* rlx: looked at again and again */
+           (atom_load_rlx(&p->tick) % 16 == 0 && timer_due(p));       /* rlx: our own */
+}
+
+static void prefetch_coming(struct runq *q)
+{
+    struct task *soon = runq_peek_owner(q, 0), *later = runq_peek_owner(q, 2);
+    if (later)
+        __builtin_prefetch(later);
+    if (soon) {
+        __builtin_prefetch(record_inline(soon));
+        __builtin_prefetch((char *)record_inline(soon) + CACHE_LINE);
+    }
+}
+
+static struct task *take_next_slot(struct proc *p)
+{
+    if (!atom_load_rlx(&p->next)) /* rlx: our own but for a raid, which only empties it */
+        return NULL;
+    struct task *t = next_swap_owner(p, NULL);
+    if (!t || ++p->streak <= STREAK_MAX || (!runq_length(&p->ring) && !fresh_length(&p->fresh)))
+        return t;
+    queue_push(p, t); /* N1 */
+    return NULL;
+}
+
+struct task *worker_quick_next(struct worker *w)
+{
+    struct proc *p = w->proc;
+    bool alone = atom_load_rlx(&rt.alone); /* rlx: turned under the heavy barrier */
+    uint32_t tick = atom_load_rlx(&p->tick) + 1;
+    struct task *t;
+    atom_store_rlx(&p->tick, tick); /* rlx: the monitor only compares */
+    if (UNLIKELY(atom_load_rlx(&p->attention))) /* rlx: looked at again and again */
+        return NULL;
+    if (UNLIKELY(tick % FAIR_TICKS == 0)) {
+        if (timer_due(p))
+            return NULL;
+        if ((t = ready_batch(p, 1)))
+            return t;
+    }
+    if (UNLIKELY(tick % FAIR_TICKS == FAIR_TICKS / 2) && fresh_length(&p->fresh) && (t = fresh_steal(&p->fresh)))
+        return t;
+    if ((t = take_next_slot(p)))
+        return t;
+    p->streak = 0;
+    if ((tick & 1) && (t = fresh_pop_owner(&p->fresh, alone)))
+        return t;
+    if ((t = runq_pop_owner(&p->ring, alone))) {
+        prefetch_coming(&p->ring);
+        return t;
+    }
+    return tick & 1 ? NULL : fresh_pop_owner(&p->fresh, alone);
+}
+
+/* This proc is not in use any more: all it has goes to the others. */
+static void retire(struct worker *w)
+{
+    struct proc *p = w->proc;
+    struct task *t;
+    while ((t = next_swap_owner(p, NULL)) || (t = runq_pop_owner(&p->ring, false)) || (t = fresh_pop_owner(&p->fresh, false)))
+        globq_push(&rt.global, t, t, 1);
+    timers_move(&p->timers, &rt.proc[0]->timers);
+    slab_flush(&record_slab, &p->records, 0);
+    block_flush(&p->blocks);
+    idle_end_search(w, false);
+    idle_wake_all();
+    while (p->number >= atom_load_seq(&rt.procs) && atom_load_seq(&rt.state) != RUNTIME_ENDING) {
+        while (!atom_load_acq(&p->attention)) /* [A attention] pairs with mote_set_procs and the end */
+            os_futex_wait(&p->attention, 0, INT64_MAX);
+        atom_store_seq(&p->attention, 0);
+    }
+}
+
+/* False: the runtime ends. */
+static bool attend(struct worker *w)
+{
+    struct proc *p = w->proc;
+    atom_store_seq(&p->attention, 0); /* [A attention] taken back before the reasons are looked at */
+    if (atom_load_seq(&rt.state) == RUNTIME_ENDING)
+        return false;
+    if (p->number >= atom_load_seq(&rt.procs))
+        retire(w);
+    return atom_load_seq(&rt.state) != RUNTIME_ENDING;
+}
+
+static struct task *take_global(struct proc *p)
+{
+    uint64_t share = globq_count(&rt.global) / atom_load_rlx(&rt.procs) + 1, half = p->ring.capacity / 2; /* rlx: a measure */
+    return ready_batch(p, share < half ? share : half);
+}
+
+static struct task *find_work(struct worker *w)
+{
+    struct proc *p = w->proc;
+    for (;;) {
+        if (UNLIKELY(atom_load_acq(&p->attention)) && !attend(w)) /* [A attention] pairs with mote_set_procs and the end */
+            return NULL;
+        if (timer_due(p))
+            timers_run(&p->timers, os_now());
+        struct task *t = worker_quick_next(w);
+        if (!t)
+            t = take_global(p);
+        if (!t && idle_start_search(w))
+            t = steal_work(w);
+        if (t) {
+            idle_end_search(w, true);
+            w->trimmed = false;
+            return t;
+        }
+        idle_sleep(w);
+    }
+}
+
+void worker_loop(struct worker *w)
+{
+    for (;;) {
+        struct task *t = w->handed;
+        w->handed = NULL;
+        if (!t && !(t = find_work(w)))
+            return;
+        switch_run(w, t);
+    }
+}
+
+int sched_timer_add(struct timer *t)
+{
+    struct worker *w = worker_self();
+    if (w)
+        return timer_add(&w->proc->timers, t);
+    if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
+        return -ESHUTDOWN;
+    int error = timer_add(&rt.proc[0]->timers, t);
+    idle_wake_all(); /* the one that sleeps until its earliest timer must look again */
+    return error;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* home - address ranges where tasks' frames live while they run.
+ * Job:    see home.h for the protocol and S1, H1-H4.
+ * Why:    homes are made in groups, one reservation and one madvise for all of a group, because a system call for each was a
+ *         tenth of a cold launch. Tops are staggered by cache lines: with aligned ones the live frames of all homes fall on
+ *         the same few sets of the first-level cache.
+ * Rejected: one lock word with the pending list packed in (the release must then be a read-modify-write even when nobody ever
+ *         shares a home).
+ */
+#include "stack/home.h"
+
+#include "base/os.h"
+
+#include <errno.h>
+
+#define PAGE ((size_t)4096)
+#define GROUP 16
+#define CACHE_MAX 64 /* spare homes a proc keeps of each kind */
+
+struct home_table homes;
+
+static size_t stride(void) { return HOME_GUARD + homes.size; }
+
+int home_table_open(size_t max_stack, unsigned cap)
+{
+    homes.at = os_pages(sizeof(struct home) * (HOME_MAX + 1), 0);
+    if (!homes.at)
+        return -ENOMEM;
+    homes.size = (max_stack + PAGE - 1) & -PAGE;
+    homes.cap = cap;
+    /* Without the asymmetric barrier there is no safe way out of PRIVATE. */
+    atom_store_seq(&homes.mode, os_barrier_ready() ? HOME_PRIVATE : HOME_SHARED);
+    return 0;
+}
+
+/* Homes were reserved in groups that may have been cut short, so each goes on its own. */
+void home_table_close(void)
+{
+    if (!homes.at)
+        return;
+    for (unsigned i = 1; i <= HOME_MAX; i++) {
+        if (homes.at[i].low)
+            os_release(homes.at[i].low - HOME_GUARD, stride());
+        else if (i > atom_load_rlx(&homes.copied)) /* rlx: nothing else runs */
+            i = i < HOME_MAX - atom_load_rlx(&homes.pinned) ? HOME_MAX - atom_load_rlx(&homes.pinned) : i;
+    }
+    os_release(homes.at, sizeof(struct home) * (HOME_MAX + 1));
+    homes.at = NULL;
+    homes.spare[0] = homes.spare[1] = NULL;
+    atom_store_rlx(&homes.copied, 0); /* rlx: nothing else runs */
+    atom_store_rlx(&homes.pinned, 0);
+}
+
+/* Sets one up in its slice of a reservation. */
+static bool furnish(unsigned number, char *slice, bool pinned)
+{
+    struct home *h = &homes.at[number];
+    if (os_commit(slice + HOME_GUARD, homes.size) < 0)
+        return false;
+    h->low = slice + HOME_GUARD;
+    h->top = slice + stride() - (number % 32) * CACHE_LINE;
+    h->number = (uint16_t)number;
+    h->pinned = pinned;
+    h->next_spare = homes.spare[pinned];
+    homes.spare[pinned] = h;
+    return true;
+}
+
+/* Table's lock held. Adds up to a group of homes to the spare list. */
+static bool make_group(bool pinned)
+{
+    unsigned copied = atom_load_rlx(&homes.copied), fixed = atom_load_rlx(&homes.pinned); /* rlx: under the lock */
+    unsigned room = pinned ? HOME_MAX - homes.cap - fixed : homes.cap - copied;
+    unsigned want = room < GROUP ? room : GROUP;
+    char *range = want ? os_reserve(stride() * want, PAGE) : NULL;
+    if (!range && want > 1)
+        range = os_reserve(stride() * (want = 1), PAGE);
+    if (!range)
+        return false;
+    os_no_huge(range, stride() * want);
+    unsigned made = 0;
+    while (made < want && furnish(pinned ? HOME_MAX - fixed - made : copied + made + 1, range + made * stride(), pinned))
+        made++;
+    os_release(made < want ? range + made * stride() : NULL, (want - made) * stride());
+    if (pinned)
+        atom_store_rel(&homes.pinned, fixed + made); /* [H made] fields of the homes -> home_of_guard */
+    else
+        atom_store_rel(&homes.copied, copied + made); /* [H made] fields of the homes -> take_shared, home_of_guard */
+    return made > 0;
+}
+
+/* Moves homes from the table to the cache: a few, so that the lock is rare. */
+static bool refill(struct home_cache *cache, bool pinned)
+{
+    lock_take(&homes.lock);
+    bool found = homes.spare[pinned] || make_group(pinned);
+    for (int i = 0; i < 4 && homes.spare[pinned]; i++) {
+        struct home *h = homes.spare[pinned];
+        homes.spare[pinned] = h->next_spare;
+        h->next_spare = cache->spare[pinned];
+        cache->spare[pinned] = h;
+        cache->count[pinned]++;
+    }
+    lock_drop(&homes.lock);
+    return found;
+}
+
+static struct home *pop_spare(struct home_cache *cache, bool pinned)
+{
+    struct home *h = cache->spare[pinned];
+    if (h) {
+        cache->spare[pinned] = h->next_spare;
+        cache->count[pinned]--;
+    }
+    return h;
+}
+
+static void push_spare(struct home_cache *cache, struct home *h)
+{
+    bool pinned = h->pinned;
+    h->next_spare = cache->spare[pinned];
+    cache->spare[pinned] = h;
+    if (++cache->count[pinned] <= CACHE_MAX)
+        return;
+    lock_take(&homes.lock);
+    while (cache->count[pinned] > CACHE_MAX / 2) {
+        h = pop_spare(cache, pinned);
+        h->next_spare = homes.spare[pinned];
+        homes.spare[pinned] = h;
+    }
+    lock_drop(&homes.lock);
+}
+
+/* Table's lock held. After this, who acquired a home before shows running, and who comes later waits for the lock. */
+static void turn_mode(enum home_mode mode)
+{
+    atom_store_seq(&homes.mode, HOME_CHANGING); /* [H mode] pairs with home_acquire and home_release */
+    os_barrier_heavy();
+    if (mode != HOME_CHANGING)
+        atom_store_rel(&homes.mode, mode); /* [H turned] the barrier has passed -> home_acquire_slow */
+}
+
+bool home_acquire_slow(struct home *h)
+{
+    for (;;) {
+        uint32_t mode = atom_load_acq(&homes.mode); /* [H turned] pairs with turn_mode */
+        if (mode == HOME_SHARED)
+            break;
+        if (mode == HOME_PRIVATE) {
+            atom_store_rlx(&h->running, 1); /* [H mode] as in home_acquire */
+            atom_compiler_barrier();
+            if (atom_load_rlx(&homes.mode) == HOME_PRIVATE) /* [H mode] */
+                return true;
+        }
+        atom_store_rel(&h->running, 0); /* [H release] nothing was done while it was set */
+        lock_take(&homes.lock);         /* until the mode has turned */
+        lock_drop(&homes.lock);
+    }
+    /* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt above. That
+     * attempt goes on to the compare-and-swap below, so either it holds the home next or who does releases it later: a task
+     * left pending for it is found. */
+    uint32_t free = 0;
+    if (atom_load_acq(&h->running) || !atom_cas_acq(&h->word, &free, 1)) /* [H release] pairs with both releases */
+        return false;
+    h->by_word = true;
+    return true;
+}
+
+static struct task *reversed(struct task *newest)
+{
+    struct task *oldest = NULL;
+    while (newest) {
+        struct task *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+/* Of the two words only the holder's own is cleared: the other may be somebody's failed attempt. */
+struct task *home_release_shared(struct home *h)
+{
+    if (h->by_word)
+        atom_store_rel(&h->word, 0); /* [H release] the home's bytes and occupant -> the next holder */
+    else
+        atom_store_rel(&h->running, 0); /* [H release] the same */
+    atom_fence_seq();                   /* [H pend] free, then look for waiters; pairs with home_pend */
+    if (LIKELY(!atom_load_rlx(&h->pending))) /* rlx: after the fence */
+        return NULL;
+    return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] their links -> us */
+}
+
+struct task *home_pend(struct home *h, struct task *t)
+{
+    struct task *newest = atom_load_rlx(&h->pending); /* rlx: the compare-and-swap checks it */
+    do
+        t->next = newest;
+    while (!atom_cas_seq(&h->pending, &newest, t)); /* [H pend] wait, then look whether it is free; t's link -> the taker */
+    if (atom_load_seq(&h->word) || atom_load_seq(&h->running))
+        return NULL;
+    return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] whoever swaps has them all */
+}
+
+/* A home that may have tasks: a vacated one, a new one, else the next in turn that nobody holds. */
+static struct home *take_shared(struct home_cache *cache)
+{
+    while (cache->hints) {
+        struct home *h = &homes.at[cache->hint[--cache->hints]];
+        if (home_acquire(h))
+            return h;
+    }
+    struct home *h;
+    while ((h = pop_spare(cache, false)))
+        if (home_acquire(h))
+            return h;
+    if (atom_load_rlx(&homes.copied) < homes.cap) { /* rlx: a hint */
+        refill(cache, false);
+        while ((h = pop_spare(cache, false)))
+            if (home_acquire(h))
+                return h;
+    }
+    unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
+    for (unsigned i = 0; i < copied; i++) {
+        if (++cache->hand > copied)
+            cache->hand = 1;
+        h = &homes.at[cache->hand];
+        if (!atom_load_rlx(&h->word) && home_acquire(h)) /* rlx: spares the compare-and-swap */
+            return h;
+    }
+    return NULL;
+}
+
+struct home *home_take(struct home_cache *cache)
+{
+    while (atom_load_rlx(&homes.mode) != HOME_SHARED) { /* rlx: home_acquire looks again */
+        struct home *h = pop_spare(cache, false);
+        if (h && home_acquire(h))
+            return h;
+        if (h || refill(cache, false))
+            continue;
+        if (atom_load_rlx(&homes.copied) < 2) /* rlx: no memory even for the two that sharing needs */
+            return NULL;
+        lock_take(&homes.lock);
+        if (atom_load_rlx(&homes.mode) != HOME_SHARED) /* rlx: under the lock */
+            turn_mode(HOME_SHARED);
+        lock_drop(&homes.lock);
+    }
+    return take_shared(cache);
+}
+
+struct home *home_take_pinned(struct home_cache *cache)
+{
+    struct home *h = pop_spare(cache, true);
+    if (!h && refill(cache, true))
+        h = pop_spare(cache, true);
+    return h;
+}
+
+struct task *home_vacate(struct home_cache *cache, struct home *h)
+{
+    if (h->deep)
+        home_trim(h, 0);
+    if (h->pinned) {
+        push_spare(cache, h);
+        return NULL;
+    }
+    h->occupant = NULL;
+    if (atom_load_rlx(&homes.mode) == HOME_SHARED) /* rlx: the mode never leaves SHARED */
+        cache->hint[cache->hints < ARRAY_LENGTH(cache->hint) ? cache->hints++ : 0] = h->number;
+    else
+        push_spare(cache, h); /* whose the home was in mode PRIVATE; in SHARED the list is a hint */
+    return home_release(h);
+}
+
+void home_trim(struct home *h, size_t live)
+{
+    size_t keep = live + PAGE > HOME_KEEP ? live + PAGE : HOME_KEEP;
+    char *end = (char *)((uintptr_t)(h->top - (keep < homes.size ? keep : homes.size)) & -(uintptr_t)PAGE);
+    if (end > h->low)
+        os_discard(h->low, (size_t)(end - h->low));
+    h->deep = false;
+}
+
+static size_t occupied(const struct home *h)
+{
+    return h->occupant ? (size_t)(h->top - (char *)h->occupant->sp) : 0;
+}
+
+/* Mode PRIVATE: turned to CHANGING for the time of the pass, so that nobody starts to hold a home. */
+static void trim_private(void)
+{
+    lock_take(&homes.lock);
+    if (atom_load_rlx(&homes.mode) == HOME_PRIVATE) { /* rlx: under the lock */
+        turn_mode(HOME_CHANGING);
+        for (unsigned i = 1; i <= atom_load_rlx(&homes.copied); i++) { /* rlx: under the lock */
+            struct home *h = &homes.at[i];
+            if (!atom_load_acq(&h->running)) /* [H release] pairs with home_release */
+                home_trim(h, occupied(h));
+        }
+        atom_store_rel(&homes.mode, HOME_PRIVATE); /* [H turned] our reads of the occupants -> before they run again */
+    }
+    for (struct home *h = homes.spare[1]; h; h = h->next_spare)
+        home_trim(h, 0);
+    lock_drop(&homes.lock);
+}
+
+struct task *home_trim_idle(struct home_cache *cache)
+{
+    struct task *waiting = NULL, **end = &waiting;
+    trim_private();
+    for (struct home *h = cache->spare[1]; h; h = h->next_spare)
+        home_trim(h, 0);
+    if (atom_load_acq(&homes.mode) != HOME_SHARED) /* [H turned] pairs with turn_mode */
+        return NULL;
+    unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
+    for (unsigned i = 1; i <= copied; i++) {
+        struct home *h = &homes.at[i];
+        if (!home_acquire(h))
+            continue;
+        home_trim(h, occupied(h));
+        *end = home_release(h);
+        while (*end)
+            end = &(*end)->next;
+    }
+    return waiting;
+}
+
+static bool guards(const struct home *h, const char *address)
+{
+    return h->low && address < h->low && address >= h->low - HOME_GUARD;
+}
+
+const struct home *home_of_guard(const void *address)
+{
+    if (!homes.at)
+        return NULL;
+    unsigned copied = atom_load_acq(&homes.copied), fixed = atom_load_acq(&homes.pinned); /* [H made] pairs with make_group */
+    for (unsigned i = 1; i <= copied; i++)
+        if (guards(&homes.at[i], address))
+            return &homes.at[i];
+    for (unsigned i = 0; i < fixed; i++)
+        if (guards(&homes.at[HOME_MAX - i], address))
+            return &homes.at[HOME_MAX - i];
+    return NULL;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* home - address ranges where tasks' frames live while they run, and the right to use them.
+ * Job:    make homes, lock them, leave tasks waiting on a held one, give their memory back.
+ * Holds:  S1 who holds a home may use its memory, its occupant field and the images of the parked tasks bound to it; nobody
+ *            else may.
+ *         H1 a home is held when `word` or `running` is not 0. H2 a task on a pending list is made ready by whoever finds the
+ *         home free after it was put there: the holder on release or the task's own worker, never both, never neither.
+ *         H3 while the mode is PRIVATE every copied home has one task bound to it. H4 a pinned home has one task for life and
+ *         is used without holding it: its task is visible to wakers only when it is switched out (S4).
+ * The protocol: an atomic read-modify-write costs 5 ns, half of what a whole switch may take, so homes are locked only when
+ *         there is something to lock. Three modes of the whole table:
+ *         PRIVATE  fewer tasks than homes, H3. To run its task a worker stores running=1, then looks at the mode; if still
+ *                  PRIVATE, it holds the home. Plain stores: nobody else can want this home.
+ *         CHANGING somebody turns the mode, or looks into all homes; who acquires waits for him on the table's lock. He stores
+ *                  CHANGING, then passes the heavy barrier: from there on, either he sees running=1, or its owner saw CHANGING.
+ *         SHARED   homes have several tasks. Acquiring is a look at `running`, which an acquisition of the private time may
+ *                  still hold, and a compare-and-swap of word. Nobody starts to hold by `running` any more.
+ *         Release stores 0 to both; in SHARED it passes a full fence and takes the pending list if there is one. Who fails to
+ *         acquire pushes its task there, then looks at word and running again: one of the two sees the other.
+ * Callers: workers. home_take_* and home_trim_idle take the table's lock for a moment; nothing here switches.
+ * Not here: copying (image.h), which task comes next (sched/).
+ */
+#ifndef STACK_HOME_H
+#define STACK_HOME_H
+
+#include "base/lock.h"
+#include "base/record.h"
+
+enum home_mode { HOME_PRIVATE, HOME_CHANGING, HOME_SHARED };
+
+struct home {
+    _Atomic uint32_t word;            /* 1: held, taken by compare-and-swap */
+    _Atomic uint32_t running;         /* 1: held, taken in mode PRIVATE */
+    _Atomic(struct task *) pending;   /* tasks that found it held, newest first */
+    struct task *occupant;            /* S1: whose bytes are in it; NULL: nobody's */
+    char *low;                        /* immutable: lowest usable address; the guard is below */
+    char *top;                        /* immutable: 16-aligned */
+    struct home *next_spare;          /* owner of the list it is in */
+    uint16_t number;                  /* immutable */
+    bool pinned;                      /* immutable */
+    bool by_word;                     /* S1: how it is held; stays true once it was held by word */
+    bool deep;                        /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
+};
+
+#define HOME_GUARD ((size_t)64 << 10)
+#define HOME_KEEP ((size_t)16 << 10) /* bytes below the top that are never given back */
+#define HOME_MAX 65535
+
+struct home_table {
+    struct home *at;         /* [1 .. HOME_MAX] */
+    size_t size;             /* immutable while running: usable bytes of each */
+    unsigned cap;            /* immutable while running: copied homes at most */
+    _Atomic uint32_t mode;   /* enum home_mode */
+    struct lock lock;
+    _Atomic unsigned copied; /* lock: how many there are, numbers 1 .. copied; read by all */
+    _Atomic unsigned pinned; /* lock: numbers HOME_MAX - pinned + 1 .. HOME_MAX */
+    struct home *spare[2];   /* lock: vacated ones: [0] copied (mode PRIVATE only), [1] pinned */
+};
+extern struct home_table homes;
+
+/* One proc's vacated homes. */
+struct home_cache {
+    struct home *spare[2]; /* owner only, as in the table */
+    unsigned count[2];
+    uint16_t hint[4]; /* homes vacated last in mode SHARED: perhaps still without an occupant */
+    unsigned hints;
+    unsigned hand;    /* where the search for somebody else's home goes on */
+};
+
+/* 0 or -ENOMEM. */
+int home_table_open(size_t max_stack, unsigned cap);
+void home_table_close(void);
+
+static inline struct home *home_of(const struct task *t) { return &homes.at[t->home]; }
+
+bool home_acquire_slow(struct home *h);
+
+/* Tries to hold a copied home. */
+static inline bool home_acquire(struct home *h)
+{
+    if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) { /* rlx: looked at again below */
+        atom_store_rlx(&h->running, 1); /* [H mode] store running, then look at the mode; pairs with turn_mode's heavy barrier */
+        atom_compiler_barrier();
+        if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) /* [H mode] */
+            return true;
+    }
+    return home_acquire_slow(h);
+}
+
+struct task *home_release_shared(struct home *h);
+
+/* Ends the holding. Returns the tasks that waited for it, linked by next, oldest first: the caller makes them ready. */
+static inline struct task *home_release(struct home *h)
+{
+    if (UNLIKELY(h->by_word))
+        return home_release_shared(h);
+    atom_store_rel(&h->running, 0); /* [H release] the home's bytes -> visible to the next holder */
+    atom_compiler_barrier();
+    if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) /* [H mode] pairs with turn_mode, as in home_acquire */
+        return NULL;
+    return home_release_shared(h);
+}
+
+/* After home_acquire failed: leaves t waiting. Returns tasks that the caller must make ready, t among them, when the home
+ * became free meanwhile; else NULL, and t is no longer the caller's. */
+struct task *home_pend(struct home *h, struct task *t);
+
+/* A home for a copied task that starts, held, without an occupant or with one that must be copied out first. NULL when every
+ * one of them is held, or when there is no memory and none to share. */
+struct home *home_take(struct home_cache *cache);
+/* A home for a pinned task. NULL when there is no memory. */
+struct home *home_take_pinned(struct home_cache *cache);
+
+/* The home's task has ended: it is held, and nobody's bytes are in it. Returns what home_release would. */
+struct task *home_vacate(struct home_cache *cache, struct home *h);
+
+/* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. Returns what
+ * home_release would, of all of them. */
+struct task *home_trim_idle(struct home_cache *cache);
+/* The same for one home that the caller holds; `live` bytes below the top stay. */
+void home_trim(struct home *h, size_t live);
+
+/* The home whose guard contains this address; NULL. Reads immutable fields only: safe in a signal handler. */
+const struct home *home_of_guard(const void *address);
+
+#endif

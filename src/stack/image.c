@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* image - the live bytes of a parked task while another task uses its home.
+ * Job:    see image.h.
+ * Holds:  S1, S3, S5, I1, I2.
+ */
+#include "stack/image.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void **block_slot(struct task *t) { return record_inline(t); }
+
+static char *image_bytes(struct task *t) { return t->image_class ? *block_slot(t) : record_inline(t); }
+
+/* The class to keep so many live bytes in, given the present one: the same unless it is too small or mostly empty. */
+static unsigned fitting_class(size_t live, unsigned now)
+{
+    size_t capacity = now ? block_size(now) : RECORD_INLINE;
+    if (live <= capacity && (!now || live > capacity / 4))
+        return now;
+    return live <= RECORD_INLINE ? 0 : block_class(live);
+}
+
+/* Gives t an image of that class; its old contents are not kept. */
+static int resize(struct task *t, unsigned class, struct block_caches *caches, struct image_counters *n)
+{
+    void *block = class ? block_get(caches, class) : NULL;
+    if (class && !block)
+        return -ENOMEM;
+    if (class > t->image_class)
+        atom_count(&n->grown);
+    else
+        atom_count(&n->cut);
+    image_drop(t, caches);
+    t->image_class = (uint8_t)class;
+    if (class)
+        *block_slot(t) = block;
+    return 0;
+}
+
+int image_out(struct home *h, struct block_caches *caches, struct image_counters *n)
+{
+    struct task *t = h->occupant;
+    size_t live = (size_t)(h->top - (char *)t->sp);
+    unsigned class = fitting_class(live, t->image_class);
+    if (UNLIKELY(class != t->image_class) && resize(t, class, caches, n) < 0) {
+        /* Cutting back may fail and be done without; growing may not. */
+        if (live > image_capacity(t)) {
+            atom_count(&n->failed);
+            return -ENOMEM;
+        }
+    }
+    memcpy(image_bytes(t), t->sp, live);
+    h->occupant = NULL;
+    if (live > HOME_KEEP)
+        home_trim(h, 0);
+    atom_count(&n->out);
+    return 0;
+}
+
+void image_in(struct home *h, struct task *t, struct image_counters *n)
+{
+    size_t live = (size_t)(h->top - (char *)t->sp);
+    memcpy(t->sp, image_bytes(t), live);
+    h->occupant = t;
+    if (live > HOME_KEEP)
+        h->deep = true;
+    atom_count(&n->in);
+}
+
+void image_drop(struct task *t, struct block_caches *caches)
+{
+    if (t->image_class)
+        block_put(caches, t->image_class, *block_slot(t));
+    t->image_class = 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* mailbox - how an element passes between tasks.
+ * Job:    put an element into a record, by the task itself or by who wakes it, and take it out on the receiver's own stack.
+ * Holds:  S2 nobody writes to another task's stack. X4 the mailbox says itself how long its element is, so a woken task needs
+ *         nothing of the channel, which may be gone: TASK_MAILBOX_BLOCK: a block with a header; TASK_MAILBOX_WORD: 8 bytes;
+ *         neither: fewer, their number in the topmost byte.
+ * Why:    not having to keep the size across the park saves the parked task a register on its stack: 16 bytes of a million.
+ */
+#ifndef SYNC_MAILBOX_H
+#define SYNC_MAILBOX_H
+
+#include "sched/sched.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct mailbox_block {
+    size_t size;
+    unsigned class;
+    _Alignas(16) char bytes[];
+};
+
+/* Copies an element into t's mailbox. -ENOMEM, with nothing changed. */
+static inline int mailbox_put(struct task *t, const void *element, size_t size)
+{
+    t->flags &= (uint8_t) ~(TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK);
+    if (LIKELY(size == 8)) {
+        memcpy(&t->mailbox, element, 8);
+        t->flags |= TASK_MAILBOX_WORD;
+        return 0;
+    }
+    if (size < 8) {
+        t->mailbox = (uint64_t)size << 56;
+        memcpy(&t->mailbox, element, size);
+        return 0;
+    }
+    unsigned class = block_class(sizeof(struct mailbox_block) + size);
+    struct mailbox_block *block = sched_block_get(class);
+    if (!block)
+        return -ENOMEM;
+    block->size = size;
+    block->class = class;
+    memcpy(block->bytes, element, size);
+    t->mailbox = (uint64_t)(uintptr_t)block;
+    t->flags |= TASK_MAILBOX_BLOCK;
+    return 0;
+}
+
+/* Copies the element out and frees its block; to may be NULL. */
+static inline void mailbox_take(struct task *t, void *to)
+{
+    if (LIKELY(t->flags & TASK_MAILBOX_WORD)) {
+        if (to)
+            memcpy(to, &t->mailbox, 8);
+    } else if (t->flags & TASK_MAILBOX_BLOCK) {
+        struct mailbox_block *block = (struct mailbox_block *)(uintptr_t)t->mailbox;
+        if (to)
+            memcpy(to, block->bytes, block->size);
+        sched_block_put(block->class, block);
+    } else if (to) {
+        memcpy(to, &t->mailbox, t->mailbox >> 56);
+    }
+}
+
+/* The size of what lies in it. */
+static inline size_t mailbox_size(const struct task *t)
+{
+    if (t->flags & TASK_MAILBOX_WORD)
+        return 8;
+    if (t->flags & TASK_MAILBOX_BLOCK)
+        return ((struct mailbox_block *)(uintptr_t)t->mailbox)->size;
+    return t->mailbox >> 56;
+}
+
+#endif

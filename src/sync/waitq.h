@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* waitq - who waits for an object, first in, first out.
+ * Job:    a list of records linked by next, under the object's lock.
+ * Holds:  V1 `threads` counts the plain threads in it; when there are none, all can be made ready in constant time.
+ */
+#ifndef SYNC_WAITQ_H
+#define SYNC_WAITQ_H
+
+#include "sched/sched.h"
+
+struct waitq {
+    struct task *first, *last;
+    uint32_t count, threads;
+};
+
+static inline void waitq_push(struct waitq *q, struct task *t)
+{
+    t->next = NULL;
+    if (q->last)
+        q->last->next = t;
+    else
+        q->first = t;
+    q->last = t;
+    q->count++;
+    if (UNLIKELY(t->flags & TASK_THREAD))
+        q->threads++;
+}
+
+/* NULL when nobody waits. */
+static inline struct task *waitq_pop(struct waitq *q)
+{
+    struct task *t = q->first;
+    if (!t)
+        return NULL;
+    q->first = t->next;
+    if (!q->first)
+        q->last = NULL;
+    q->count--;
+    if (UNLIKELY(t->flags & TASK_THREAD))
+        q->threads--;
+    return t;
+}
+
+/* Makes everyone ready who was in the list; the caller took it out under the lock and has released that. */
+static inline void waitq_ready_all(struct waitq taken)
+{
+    if (!taken.first)
+        return;
+    if (taken.threads == 0) {
+        sched_ready_list(taken.first, taken.last, taken.count);
+        return;
+    }
+    for (struct task *t = taken.first, *next; t; t = next) {
+        next = t->next;
+        sched_ready(t);
+    }
+}
+
+#endif
