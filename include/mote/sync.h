@@ -10,19 +10,17 @@
 
 #include <stdint.h>
 
-struct mote__waiter;
-
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* Counts things that are under way; waiters go on when none is left. */
 typedef struct mote_wg {
-    uint64_t mote__state; /* count, and whether someone waits */
-    uint32_t mote__lock;
-    uint32_t mote__threads; /* plain threads among the waiters */
-    void *mote__first;
-    void *mote__last;
+    uint64_t mote__lock;
+    int32_t mote__count;
+    uint32_t mote__spare;
+    void *mote__first, *mote__last; /* who waits */
+    uint32_t mote__waiters, mote__threads;
 } mote_wg;
 
 /* Adds n, which may be negative. A count below zero, or above 2^31 - 1, stops the program. When the count comes to 0, who

@@ -2,9 +2,8 @@
 /* switch - x86-64, System V ABI.
  * Job:    see switch.h.
  * Holds:  the frame at a saved sp, 64 bytes: FP control (MXCSR, x87 CW), r15 r14 r13 r12 rbx rbp, return address.
- * Why:    MXCSR and the control word are loaded only when they differ from what the processor holds: storing them costs about
- *         3 ns, loading them 3 more (measured; src/DECISIONS.md). Returning by `ret` keeps the return predictor wrong once a
- *         switch; `pop; jmp` was tried: it loses the same elsewhere.
+ * Why:    MXCSR and the control word are loaded without looking whether they differ: reading back what stmxcsr has just
+ *         stored takes 6 ns, loading both 1 ns (measured; src/DECISIONS.md).
  *         Marked for IBT (landing pads) but not for shadow stacks, which a switch of stacks would have to switch as well.
  */
 #define TASK_SP 8 /* offsetof(struct task, sp); checked in sched/switch.c */
@@ -35,8 +34,6 @@
         .cfi_adjust_cfa_offset 8
         stmxcsr (%rsp)
         fnstcw  4(%rsp)
-        movl    (%rsp), %r8d
-        movzwl  4(%rsp), %r9d
         movq    %rsp, TASK_SP(%rdi)
         .endm
 
@@ -50,11 +47,9 @@ switch_to:
         save_context
         movq    %rdx, %rsp
         /* Both frames have this shape, so the unwinding rules above hold on either stack. */
-        cmpl    %r8d, (%rsp)
-        jne     3f
-1:      cmpw    %r9w, 4(%rsp)
-        jne     4f
-2:      call    switch_arrived   /* sp is 16-aligned here: return address, six registers, control words */
+        ldmxcsr (%rsp)
+        fldcw   4(%rsp)
+        call    switch_arrived   /* sp is 16-aligned here: return address, six registers, control words */
         addq    $8, %rsp
         .cfi_adjust_cfa_offset -8
         popq    %r15
@@ -76,17 +71,6 @@ switch_to:
         .cfi_adjust_cfa_offset -8
         .cfi_restore rbp
         ret
-        .cfi_adjust_cfa_offset 56
-        .cfi_rel_offset r15, 8
-        .cfi_rel_offset r14, 16
-        .cfi_rel_offset r13, 24
-        .cfi_rel_offset r12, 32
-        .cfi_rel_offset rbx, 40
-        .cfi_rel_offset rbp, 48
-3:      ldmxcsr (%rsp)
-        jmp     1b
-4:      fldcw   4(%rsp)
-        jmp     2b
         .cfi_endproc
         .size   switch_to, . - switch_to
 

@@ -59,7 +59,7 @@ PUBLIC int mote_stats(struct mote_stats *info)
     if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
         return -ESHUTDOWN;
     struct mote_stats *s = info;
-    uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with make_workers */
+    uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with make_procs */
     s->procs = (int)atom_load_rlx(&rt.procs); /* rlx: a statistic */
     for (uint32_t i = 0; i < made; i++)
         add_proc(s, rt.proc[i]);
@@ -76,9 +76,9 @@ PUBLIC int mote_stack_info(struct mote_stack_info *info)
 {
     struct worker *w = worker_self();
     *info = (struct mote_stack_info){0};
-    if (!w || w->current == &w->base)
+    if (!w || w->self.current == &w->base)
         return -EINVAL;
-    const struct task *t = w->current;
+    const struct task *t = w->self.current;
     const struct home *h = home_of(t);
     info->live = (size_t)(h->top - (char *)__builtin_frame_address(0));
     info->image = t->flags & TASK_PINNED ? 0 : image_capacity(t);

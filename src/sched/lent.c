@@ -6,18 +6,12 @@
 #include "base/msg.h"
 #include "sched/proc.h"
 
-struct task *sched_self(void)
-{
-    struct worker *w = worker_self();
-    return LIKELY(w != NULL) ? w->current : thread_self();
-}
-
 bool sched_is_own_stack(uint64_t word)
 {
     struct worker *w = worker_self();
-    if (!w || (w->current->flags & TASK_PINNED))
+    if (!w || (w->self.current->flags & TASK_PINNED))
         return false;
-    const struct home *h = home_of(w->current);
+    const struct home *h = home_of(w->self.current);
     return word - (uint64_t)(uintptr_t)h->low < (uint64_t)(h->top - h->low);
 }
 

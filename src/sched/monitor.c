@@ -16,6 +16,7 @@
 #define PAUSE_MAX INT64_C(2000000)
 #define PAUSE_BUSY INT64_C(10000000)
 #define QUIET_ROUNDS 10
+#define BIAS_LOOKS 3
 
 static uint32_t last_tick[MAX_PROCS];
 
@@ -67,6 +68,45 @@ static bool look_at_all(void)
     return useful;
 }
 
+/* The one worker that is awake, if it is one; NULL else. */
+static struct worker *only_one_awake(void)
+{
+    struct worker *one = NULL;
+    uint32_t procs = atom_load_acq(&rt.procs), awake = 0; /* [R procs] pairs with mote_set_procs */
+    lock_take(&rt.idle.lock);
+    for (uint32_t i = 0; i < procs; i++)
+        if (!rt.worker[i]->asleep) {
+            one = rt.worker[i];
+            awake++;
+        }
+    lock_drop(&rt.idle.lock);
+    return awake == 1 ? one : NULL;
+}
+
+static uint64_t wakes(void)
+{
+    uint64_t n = 0;
+    uint32_t procs = atom_load_acq(&rt.procs); /* [R procs] as above */
+    for (uint32_t i = 0; i < procs; i++)
+        n += atom_load_rlx(&rt.proc[i]->n.wakes); /* rlx: only compared */
+    return n;
+}
+
+/* The bias goes to a worker that has been the only one awake for some looks in a row (base/lock.h). */
+static void consider_bias(void)
+{
+    static struct worker *last;
+    static uint64_t last_wakes;
+    static int looks;
+    uint64_t now = wakes();
+    struct worker *one = rt.asymmetric && !atom_load_rlx(&lock_bias_active) ? only_one_awake() : NULL; /* rlx: a hint */
+    looks = one && one == last && now == last_wakes ? looks + 1 : 0;
+    last = one;
+    last_wakes = now;
+    if (one && looks >= BIAS_LOOKS)
+        lock_bias_begin(&one->self);
+}
+
 static bool all_asleep(void) { return atom_load_seq(&rt.idle.asleep) >= atom_load_seq(&rt.procs); }
 
 /* N5: announce, then look; pairs with monitor_wake. */
@@ -95,6 +135,7 @@ static void *monitor_main(void *arg)
             pause = PAUSE_BUSY;
         } else {
             quiet = 0;
+            consider_bias();
             pause = look_at_all() ? PAUSE_MIN : pause * 2 > PAUSE_MAX ? PAUSE_MAX : pause * 2;
         }
     }

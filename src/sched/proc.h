@@ -21,6 +21,7 @@
 #include <pthread.h>
 
 #define MAX_PROCS 1024
+#define STREAK_MAX 3 /* tasks in a row from the next slot, while others wait */
 
 struct worker;
 
@@ -35,6 +36,8 @@ struct proc {
     /* Owner only. */
     unsigned number; /* immutable */
     unsigned streak; /* tasks in a row that came from the next slot */
+    uint32_t fair_tick; /* when the other queues get their turn (N2) */
+    bool fair_oldest;   /* that turn is the oldest new task's, not the global queue's */
     uint32_t random;
     uint64_t id_next, id_end; /* task numbers taken in advance */
     struct slab_cache records;
@@ -42,7 +45,7 @@ struct proc {
     struct home_cache home_cache;
 
     /* Owner writes, the monitor reads. */
-    _Atomic uint32_t tick; /* counts the tasks taken up */
+    _Atomic uint32_t tick; /* counts the searches for a task */
 
     /* P3 */
     _Atomic(struct task *) next; /* the task made ready last */
@@ -60,7 +63,7 @@ struct proc {
 
 /* An OS thread that runs tasks. */
 struct worker {
-    struct task *current;       /* itself: the running task, or &base */
+    struct self self;           /* first (T2); self.current is the running task, or &base */
     struct proc *proc;          /* itself */
     int *errno_place;           /* immutable: this thread's errno */
     struct task *handed;        /* itself: what its own stack should run next */
@@ -118,9 +121,7 @@ extern struct runtime rt;
 extern struct slab_class record_slab;
 
 /* The worker of the calling thread; NULL on a plain one. Read afresh at every call: after a switch it may be another. */
-static inline struct worker *worker_self(void);
-
-#include "sched/self.h"
+static inline struct worker *worker_self(void) { return (struct worker *)self_read(); }
 
 /* task.c */
 struct task_extra {
@@ -151,7 +152,7 @@ struct task *ready_batch(struct proc *p, uint64_t max); /* from the global queue
 
 /* worker.c */
 void worker_loop(struct worker *w);
-struct task *worker_quick_next(struct worker *w); /* what is at hand on this proc, or NULL: bounded, takes no lock but leaves */
+struct task *worker_search(struct proc *p, uint32_t tick); /* the part of worker_quick_next that isn't in line */
 bool worker_wanted(struct proc *p);               /* the worker's own stack has something to do */
 
 /* steal.c */
@@ -166,7 +167,6 @@ bool idle_start_search(struct worker *w);
 void idle_end_search(struct worker *w, bool found);
 
 /* thread.c */
-struct task *thread_self(void);
 void thread_park(struct task *self, struct lock *lock);
 void thread_ready(struct task *t);
 
@@ -191,6 +191,31 @@ static inline struct task *next_swap_owner(struct proc *p, struct task *t)
     atom_store_rel(&p->next, t);                /* [N next] the task -> next_raid */
     atom_store_rel(&p->next_busy, 0);           /* [N raid] */
     return old;
+}
+
+static inline uint32_t worker_tick(struct proc *p)
+{
+    uint32_t tick = atom_load_rlx(&p->tick) + 1;
+    atom_store_rlx(&p->tick, tick); /* rlx: the monitor only compares */
+    return tick;
+}
+
+/* What is in the next slot, if it is its turn; else NULL. */
+static inline struct task *worker_next_slot(struct proc *p, uint32_t tick)
+{
+    if (UNLIKELY(tick == p->fair_tick || atom_load_rlx(&p->attention) || /* rlx: looked at again and again */
+                 !atom_load_rlx(&p->next) || p->streak >= STREAK_MAX))  /* rlx: only a raid empties it */
+        return NULL;
+    p->streak++;
+    return next_swap_owner(p, NULL);
+}
+
+/* What is at hand on this proc, or NULL: bounded, and takes no lock but leaf ones. */
+static inline struct task *worker_quick_next(struct worker *w)
+{
+    uint32_t tick = worker_tick(w->proc);
+    struct task *t = worker_next_slot(w->proc, tick);
+    return LIKELY(t != NULL) ? t : worker_search(w->proc, tick);
 }
 
 #endif

@@ -28,7 +28,7 @@ static void describe_current(char *text, size_t size)
 {
     struct worker *w = worker_self();
     if (w)
-        task_describe(w->current, text, size);
+        task_describe(w->self.current, text, size);
 }
 
 static struct proc *make_proc(unsigned number)
@@ -55,7 +55,7 @@ static struct worker *make_worker(struct proc *p)
     memset(w, 0, sizeof *w);
     w->proc = p;
     w->base.flags = TASK_PINNED;
-    w->current = &w->base;
+    w->self.current = &w->base;
     return w;
 }
 
@@ -81,9 +81,11 @@ static void work(struct worker *w)
     w->errno_place = &errno;
     fiber_of_thread(&w->fiber);
     guard_thread_enter(&w->signal_stack); /* without it an overflow just kills without the message */
-    mote_worker = w;
+    mote_self_worker = w;
+    if (atom_load_seq(&rt.alone))
+        lock_bias_begin(&w->self); /* no monitor will: there is nobody else to be awake */
     worker_loop(w);
-    mote_worker = NULL;
+    mote_self_worker = NULL;
     guard_thread_leave(w->signal_stack);
     atom_sub_seq(&rt.live_workers, 1);
 }
@@ -104,22 +106,34 @@ static int start_thread(struct worker *w)
     return -error;
 }
 
-/* Control lock held. Makes procs and workers up to `procs`. */
-static int make_workers(uint32_t procs)
+/* Control lock held. Makes procs and workers up to `procs`: all of them before any of their threads, for these look at every
+ * proc that rt.procs counts. */
+static int make_procs(uint32_t procs)
 {
     for (uint32_t made; (made = atom_load_rlx(&rt.made)) < procs;) { /* rlx: under the lock */
         struct proc *p = make_proc(made);
         struct worker *w = p ? make_worker(p) : NULL;
-        rt.proc[made] = p;
-        rt.worker[made] = w;
-        if (!w || start_thread(w) < 0) {
-            free(w);
+        if (!w) {
             free(p);
             return -ENOMEM;
         }
+        rt.proc[made] = p;
+        rt.worker[made] = w;
         atom_store_rel(&rt.made, made + 1); /* [R made] proc -> who counts tasks */
     }
     return 0;
+}
+
+/* Control lock held. */
+static int start_threads(uint32_t procs)
+{
+    int error = 0;
+    for (uint32_t i = 0; !error && i < procs; i++)
+        if (!rt.worker[i]->own_thread)
+            error = start_thread(rt.worker[i]);
+    if (!error && procs > 1)
+        error = monitor_start();
+    return error;
 }
 
 static void free_all(void)
@@ -205,6 +219,7 @@ static int close_runtime(void)
 {
     lock_take(&rt.control);
     bool clean = end_workers();
+    lock_bias_end();
     if (clean)
         free_all();
     atom_store_seq(&rt.state, clean ? RUNTIME_NONE : RUNTIME_LEFT);
@@ -222,9 +237,9 @@ static int start(const mote_config *config)
         return error;
     uint32_t procs = atom_load_seq(&rt.procs);
     lock_take(&rt.control);
-    error = make_workers(procs);
-    if (!error && procs > 1)
-        error = monitor_start();
+    error = make_procs(procs);
+    if (!error)
+        error = start_threads(procs);
     lock_drop(&rt.control);
     if (error < 0) {
         close_runtime();
@@ -306,13 +321,12 @@ PUBLIC int mote_set_procs(int procs)
         return -ESHUTDOWN;
     lock_take(&rt.control);
     int error = atom_load_seq(&rt.state) == RUNTIME_RUNNING ? 0 : -ESHUTDOWN;
-    if (!error && procs > 1) {
-        error = make_workers((uint32_t)procs);
-        if (!error)
-            error = monitor_start();
-    }
     if (!error)
+        error = make_procs((uint32_t)procs);
+    if (!error) {
         set_procs((uint32_t)procs);
+        error = start_threads((uint32_t)procs);
+    }
     lock_drop(&rt.control);
     return error;
 }

@@ -12,9 +12,16 @@
 #include "base/block.h"
 #include "base/lock.h"
 #include "base/record.h"
+#include "base/self.h"
+
+struct task *sched_thread_self(void);
 
 /* The calling task's record, or the plain thread's. */
-struct task *sched_self(void);
+static inline struct task *sched_self(void)
+{
+    struct self *w = self_read();
+    return LIKELY(w != NULL) ? w->current : sched_thread_self();
+}
 
 /* Waits until somebody makes self ready. The caller holds the lock of the object whose queue it has put self into; it is
  * released when self can be woken, and not taken again. wait_on is what reports name. Switches; a plain thread blocks. */

@@ -20,8 +20,7 @@
 
 _Static_assert(offsetof(struct task, sp) == 8, "TASK_SP in arch/switch_*.S");
 _Static_assert(RECORD_SIZE % CACHE_LINE == 0, "R1");
-
-__thread struct worker *mote_worker __attribute__((tls_model("initial-exec"), visibility("hidden")));
+_Static_assert(offsetof(struct worker, self) == 0, "T2");
 
 /* What switch_arrived does for the task that was left; larger values are the address of a lock to release. */
 enum after { AFTER_NOTHING, AFTER_YIELD, AFTER_GIVE_WAY, AFTER_END, AFTER_LOCK = 16 };
@@ -50,7 +49,7 @@ static COLD enum prepared give_home_back(struct proc *p, struct home *h, struct 
     return put_off(t);
 }
 
-static enum prepared prepare_new(struct proc *p, struct task *t)
+static NOINLINE enum prepared prepare_new(struct proc *p, struct task *t)
 {
     bool pinned = t->flags & TASK_PINNED;
     struct home *h = pinned ? home_take_pinned(&p->home_cache) : home_take(&p->home_cache);
@@ -75,29 +74,42 @@ static NOINLINE enum prepared refill_home(struct proc *p, struct home *h, struct
     return PREPARED;
 }
 
-static enum prepared prepare(struct proc *p, struct task *from, struct task *t)
+static NOINLINE enum prepared leave_pending(struct proc *p, struct home *h, struct task *t)
 {
+    atom_count(&p->n.conflicts);
+    ready_chain(p, home_pend(h, t));
+    return PREPARE_GONE;
+}
+
+static inline enum prepared prepare(struct proc *p, struct task *from, struct task *t)
+{
+    if (t->flags & TASK_PINNED && LIKELY(t->home != 0))
+        return PREPARED;
     if (UNLIKELY(t->home == 0))
         return prepare_new(p, t);
-    if (t->flags & TASK_PINNED)
-        return PREPARED;
-    if (t->home == from->home)
+    if (UNLIKELY(t->home == from->home))
         return PREPARE_OURS;
     struct home *h = home_of(t);
-    if (UNLIKELY(!home_acquire(h))) {
-        atom_count(&p->n.conflicts);
-        ready_chain(p, home_pend(h, t));
-        return PREPARE_GONE;
-    }
+    if (UNLIKELY(!home_acquire(h)))
+        return leave_pending(p, h, t);
     if (UNLIKELY(h->occupant != t))
         return refill_home(p, h, t);
     return PREPARED;
 }
 
+/* Holds the home of a started task, other than the present one's, if that is all there is to do. Else nothing is held. */
+static inline bool stack_in_place(struct task *t)
+{
+    if (t->flags & TASK_PINNED)
+        return true;
+    struct home *h = home_of(t);
+    return home_acquire_private(h) && LIKELY(h->occupant == t);
+}
+
 /* W3 holds from here on. */
 static inline void go_to(struct worker *w, struct task *from, struct task *t, uintptr_t after)
 {
-    w->current = t;
+    w->self.current = t;
     bool is_new = atom_load_rlx(&t->state) == TASK_NEW;    /* rlx: ours */
     atom_store_rlx(&t->state, TASK_RUNNING);               /* rlx: for reports */
     if (UNDER_ASAN || UNDER_TSAN)
@@ -110,18 +122,16 @@ static inline void go_to(struct worker *w, struct task *from, struct task *t, ui
 
 static inline void go_to_base(struct worker *w, struct task *from, uintptr_t after)
 {
-    w->current = &w->base;
+    w->self.current = &w->base;
     if (UNDER_ASAN || UNDER_TSAN)
         sanitizer_leave(fiber_of(w, from), &w->fiber, after == AFTER_END);
     switch_to(from, after, w->base.sp);
 }
 
-/* Leaves the current task for the next one at hand, or for the worker's own stack. */
-static inline void leave(struct worker *w, struct task *from, uintptr_t after)
+/* Leaves the current task for t or another one at hand, or for the worker's own stack. */
+static NOINLINE void leave_for(struct worker *w, struct task *from, uintptr_t after, struct task *t)
 {
-    from->saved_errno = *w->errno_place;
-    struct task *t;
-    while ((t = worker_quick_next(w))) {
+    for (; t; t = worker_quick_next(w)) {
         enum prepared state = prepare(w->proc, from, t);
         if (LIKELY(state == PREPARED)) {
             go_to(w, from, t, after);
@@ -133,6 +143,33 @@ static inline void leave(struct worker *w, struct task *from, uintptr_t after)
         }
     }
     go_to_base(w, from, after);
+}
+
+static NOINLINE void leave_searching(struct worker *w, struct task *from, uintptr_t after, uint32_t tick)
+{
+    leave_for(w, from, after, worker_search(w->proc, tick));
+}
+
+/* Only tail calls, so that nothing has to be saved here: the usual next task is in the next slot, started, and in its home. */
+static inline void leave(struct worker *w, struct task *from, uintptr_t after)
+{
+    struct proc *p = w->proc;
+    from->saved_errno = *w->errno_place;
+    uint32_t tick = worker_tick(p);
+    struct task *t = worker_next_slot(p, tick);
+    if (UNLIKELY(!t)) {
+        leave_searching(w, from, after, tick);
+        return;
+    }
+    if (t->home == 0 || t->home == from->home || !stack_in_place(t)) {
+        leave_for(w, from, after, t);
+        return;
+    }
+    w->self.current = t;
+    atom_store_rlx(&t->state, TASK_RUNNING); /* rlx: for reports */
+    if (UNDER_ASAN || UNDER_TSAN)
+        sanitizer_leave(fiber_of(w, from), fiber_of(w, t), false);
+    switch_to(from, after, t->sp);
 }
 
 void switch_run(struct worker *w, struct task *t)
@@ -147,8 +184,8 @@ void switch_arrived(struct task *from, uintptr_t after)
     struct worker *w = worker_self();
     struct proc *p = w->proc;
     if (UNDER_ASAN || UNDER_TSAN)
-        sanitizer_arrive(fiber_of(w, w->current));
-    *w->errno_place = w->current->saved_errno;
+        sanitizer_arrive(fiber_of(w, w->self.current));
+    *w->errno_place = w->self.current->saved_errno;
     if (UNLIKELY(after == AFTER_END)) {
         ready_chain(p, home_vacate(&p->home_cache, home_of(from)));
         task_retire(p, from);
@@ -182,7 +219,7 @@ static void restart_in_place(struct worker *w, struct task *from, struct task *t
     struct home *h = home_of(from);
     h->occupant = t;
     t->home = h->number;
-    w->current = t;
+    w->self.current = t;
     atom_store_rlx(&t->state, TASK_RUNNING);               /* rlx: for reports */
     *w->errno_place = 0;
     task_retire(p, from);
@@ -234,7 +271,7 @@ static NORETURN void end(struct worker *w, struct task *self)
 void switch_returned(intptr_t result)
 {
     struct worker *w = worker_self();
-    struct task *self = w->current;
+    struct task *self = w->self.current;
     self->mailbox = (uint64_t)widened(self, result);
     end(w, self);
 }
@@ -242,9 +279,9 @@ void switch_returned(intptr_t result)
 PUBLIC void mote_exit(void)
 {
     struct worker *w = worker_self();
-    if (!w || w->current == &w->base)
+    if (!w || w->self.current == &w->base)
         msg_fatal("mote_exit on a plain thread: only a task can end itself");
-    struct task *self = w->current;
+    struct task *self = w->self.current;
     self->mailbox = 0;
     end(w, self);
 }
@@ -264,7 +301,7 @@ void sched_park(struct task *self, struct lock *lock, const void *wait_on)
 void sched_yield_now(void)
 {
     struct worker *w = worker_self();
-    struct task *self = w->current;
+    struct task *self = w->self.current;
     struct task *t;
     self->saved_errno = *w->errno_place;
     while ((t = worker_quick_next(w))) {
@@ -289,14 +326,14 @@ void sched_yield_now(void)
 void switch_give_way(void)
 {
     struct worker *w = worker_self();
-    atom_store_rlx(&w->current->state, TASK_READY); /* rlx: for reports */
-    leave(w, w->current, AFTER_GIVE_WAY);
+    atom_store_rlx(&w->self.current->state, TASK_READY); /* rlx: for reports */
+    leave(w, w->self.current, AFTER_GIVE_WAY);
 }
 
 PUBLIC void mote_yield(void)
 {
     struct worker *w = worker_self();
-    if (LIKELY(w && w->current != &w->base))
+    if (LIKELY(w && w->self.current != &w->base))
         sched_yield_now();
     else
         os_back_off(0);

@@ -134,7 +134,7 @@ static void launch(struct worker *w, struct task *t)
 static void give_way_when_far_ahead(struct worker *w)
 {
     struct fresh *f = &w->proc->fresh;
-    if (UNLIKELY(fresh_length(f) >= f->capacity) && w->current != &w->base)
+    if (UNLIKELY(fresh_length(f) >= f->capacity) && w->self.current != &w->base)
         switch_give_way();
 }
 
@@ -144,7 +144,7 @@ static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t
     if (UNLIKELY(atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
         return -ESHUTDOWN;
     struct worker *w = worker_self();
-    if (w && !(w->current->flags & TASK_PINNED))
+    if (w && !(w->self.current->flags & TASK_PINNED))
         check_arguments(site, args);
     struct proc *p = w ? w->proc : NULL;
     if (SITE_FLAG(site, MOTE__PINNED) || rt.pin_all)
@@ -224,7 +224,7 @@ void task_retire(struct proc *p, struct task *t)
 PUBLIC uint64_t mote_self(void)
 {
     struct worker *w = worker_self();
-    return w && w->current != &w->base ? record_id(w->current) : 0;
+    return w && w->self.current != &w->base ? record_id(w->self.current) : 0;
 }
 
 PUBLIC void mote_set_name(const char *name)
@@ -241,7 +241,7 @@ PUBLIC size_t mote_task_count(void)
     if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
         return 0;
     uint64_t ended = 0, spawned = 0;
-    uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with make_workers */
+    uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with make_procs */
     for (uint32_t i = 0; i < made; i++)
         ended += atom_load_rlx(&rt.proc[i]->n.ended); /* rlx: statistics; ends first, so that the difference isn't negative */
     for (uint32_t i = 0; i < made; i++)

@@ -14,7 +14,7 @@ struct thread_record {
 static __thread struct thread_record record;
 
 /* Not inlined: the address must be this thread's (T1). */
-NOINLINE struct task *thread_self(void)
+NOINLINE struct task *sched_thread_self(void)
 {
     record.task.flags = TASK_THREAD | TASK_PINNED;
     return &record.task;

@@ -14,7 +14,6 @@
 #include <errno.h>
 
 #define FAIR_TICKS 61
-#define STREAK_MAX 3
 
 static bool timer_due(struct proc *p)
 {
@@ -39,34 +38,45 @@ static void prefetch_coming(struct runq *q)
     }
 }
 
+/* N1: after a streak the next slot's task goes behind the others, if there are any. */
 static struct task *take_next_slot(struct proc *p)
 {
     if (!atom_load_rlx(&p->next)) /* rlx: our own but for a raid, which only empties it */
         return NULL;
     struct task *t = next_swap_owner(p, NULL);
-    if (!t || ++p->streak <= STREAK_MAX || (!runq_length(&p->ring) && !fresh_length(&p->fresh)))
+    bool spent = p->streak >= STREAK_MAX;
+    p->streak = spent ? 0 : p->streak + 1;
+    if (!t || !spent || (!runq_length(&p->ring) && !fresh_length(&p->fresh)))
         return t;
-    queue_push(p, t); /* N1 */
+    queue_push(p, t);
     return NULL;
 }
 
-struct task *worker_quick_next(struct worker *w)
+/* N2. NULL also when a timer is due: the worker's own stack sees to it. */
+static struct task *fair_turn(struct proc *p, uint32_t tick)
 {
-    struct proc *p = w->proc;
+    struct task *t = NULL;
+    p->fair_tick = tick + FAIR_TICKS;
+    if (p->fair_oldest && fresh_length(&p->fresh))
+        t = fresh_steal(&p->fresh);
+    p->fair_oldest = !p->fair_oldest;
+    return t ? t : ready_batch(p, 1);
+}
+
+struct task *worker_search(struct proc *p, uint32_t tick)
+{
     bool alone = atom_load_rlx(&rt.alone); /* rlx: turned under the heavy barrier */
-    uint32_t tick = atom_load_rlx(&p->tick) + 1;
     struct task *t;
-    atom_store_rlx(&p->tick, tick); /* rlx: the monitor only compares */
     if (UNLIKELY(atom_load_rlx(&p->attention))) /* rlx: looked at again and again */
         return NULL;
-    if (UNLIKELY(tick % FAIR_TICKS == 0)) {
-        if (timer_due(p))
+    if (UNLIKELY(tick == p->fair_tick)) {
+        if (timer_due(p)) {
+            p->fair_tick = tick + 1;
             return NULL;
-        if ((t = ready_batch(p, 1)))
+        }
+        if ((t = fair_turn(p, tick)))
             return t;
     }
-    if (UNLIKELY(tick % FAIR_TICKS == FAIR_TICKS / 2) && fresh_length(&p->fresh) && (t = fresh_steal(&p->fresh)))
-        return t;
     if ((t = take_next_slot(p)))
         return t;
     p->streak = 0;

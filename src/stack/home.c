@@ -146,17 +146,12 @@ bool home_acquire_slow(struct home *h)
         uint32_t mode = atom_load_acq(&homes.mode); /* [H turned] pairs with turn_mode */
         if (mode == HOME_SHARED)
             break;
-        if (mode == HOME_PRIVATE) {
-            atom_store_rlx(&h->running, 1); /* [H mode] as in home_acquire */
-            atom_compiler_barrier();
-            if (atom_load_rlx(&homes.mode) == HOME_PRIVATE) /* [H mode] */
-                return true;
-        }
-        atom_store_rel(&h->running, 0); /* [H release] nothing was done while it was set */
-        lock_take(&homes.lock);         /* until the mode has turned */
+        if (mode == HOME_PRIVATE && home_acquire_private(h))
+            return true;
+        lock_take(&homes.lock); /* until the mode has turned */
         lock_drop(&homes.lock);
     }
-    /* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt above. That
+    /* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt of the private kind. That
      * attempt goes on to the compare-and-swap below, so either it holds the home next or who does releases it later: a task
      * left pending for it is found. */
     uint32_t free = 0;

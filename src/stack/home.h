@@ -73,18 +73,25 @@ void home_table_close(void);
 
 static inline struct home *home_of(const struct task *t) { return &homes.at[t->home]; }
 
+/* The first half of home_acquire: false when the mode isn't PRIVATE. */
+static inline bool home_acquire_private(struct home *h)
+{
+    if (UNLIKELY(atom_load_rlx(&homes.mode) != HOME_PRIVATE)) /* rlx: looked at again below */
+        return false;
+    atom_store_rlx(&h->running, 1); /* [H mode] store running, then look at the mode; pairs with turn_mode's heavy barrier */
+    atom_compiler_barrier();
+    if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) /* [H mode] */
+        return true;
+    atom_store_rel(&h->running, 0); /* [H release] nothing was done while it was set; see home_acquire_slow */
+    return false;
+}
+
 bool home_acquire_slow(struct home *h);
 
 /* Tries to hold a copied home. */
 static inline bool home_acquire(struct home *h)
 {
-    if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) { /* rlx: looked at again below */
-        atom_store_rlx(&h->running, 1); /* [H mode] store running, then look at the mode; pairs with turn_mode's heavy barrier */
-        atom_compiler_barrier();
-        if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) /* [H mode] */
-            return true;
-    }
-    return home_acquire_slow(h);
+    return LIKELY(home_acquire_private(h)) || home_acquire_slow(h);
 }
 
 struct task *home_release_shared(struct home *h);

@@ -92,15 +92,9 @@ static int hand_over(struct mote__chan *c, struct task *receiver, const void *va
     return 0;
 }
 
-/* Lock held. Waits with the element in the mailbox. */
-static NOINLINE int wait_to_send(struct mote__chan *c, const void *value)
+/* Lock held, the element in the mailbox. */
+static NOINLINE int park_to_send(struct mote__chan *c, struct task *self)
 {
-    struct task *self = sched_self();
-    int error = mailbox_put(self, value, c->size);
-    if (UNLIKELY(error < 0)) {
-        lock_drop(&c->lock);
-        return error;
-    }
     self->status = -EPIPE; /* C3 */
     waitq_push(&c->senders, self);
     sched_park(self, &c->lock, c);
@@ -109,6 +103,16 @@ static NOINLINE int wait_to_send(struct mote__chan *c, const void *value)
         return 0;
     mailbox_take(self, NULL);
     return -EPIPE;
+}
+
+static inline int wait_to_send(struct mote__chan *c, const void *value)
+{
+    struct task *self = sched_self();
+    int error = mailbox_put(self, value, c->size);
+    if (LIKELY(error == 0))
+        return park_to_send(c, self);
+    lock_drop(&c->lock);
+    return error;
 }
 
 /* Lock held; released. waits: whether it may wait. */
@@ -133,18 +137,21 @@ static inline int send(struct mote__chan *c, const void *value, bool waits)
     return -EAGAIN;
 }
 
-static inline void check_pointer(struct mote__chan *c, const void *value)
+/* The same, with the lock not taken yet, and everything that is rare. */
+static NOINLINE int send_carefully(struct mote__chan *c, const void *value)
 {
-    if (UNLIKELY(c->pointers))
+    if (!c)
+        wait_for_ever();
+    if (c->pointers)
         sched_check_lent(*(void *const *)value, "an address sent through a channel");
+    lock_take(&c->lock);
+    return send(c, value, true);
 }
 
 PUBLIC int mote__chan_send(struct mote__chan *c, const void *value)
 {
-    if (UNLIKELY(!c))
-        wait_for_ever();
-    check_pointer(c, value);
-    lock_take(&c->lock);
+    if (UNLIKELY(!c || c->pointers || !lock_take_quickly(&c->lock)))
+        return send_carefully(c, value);
     return send(c, value, true);
 }
 
@@ -152,7 +159,8 @@ PUBLIC int mote__chan_try_send(struct mote__chan *c, const void *value)
 {
     if (UNLIKELY(!c))
         return -EAGAIN;
-    check_pointer(c, value);
+    if (UNLIKELY(c->pointers))
+        sched_check_lent(*(void *const *)value, "an address sent through a channel");
     lock_take(&c->lock);
     return send(c, value, false);
 }
@@ -161,18 +169,13 @@ PUBLIC int mote__chan_try_send(struct mote__chan *c, const void *value)
 static NOINLINE int wait_to_receive(struct mote__chan *c, void *to)
 {
     struct task *self = sched_self();
-    /* What *to becomes if the channel is closed: an element of zeros, as long as it must be. */
-    self->flags &= (uint8_t) ~(TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK);
     self->status = -EPIPE; /* C3 */
-    if (to)
-        memset(to, 0, c->size);
+    mailbox_clear(self, c->size, to); /* what *to becomes if the channel is closed */
     waitq_push(&c->receivers, self);
     sched_park(self, &c->lock, c);
     self = sched_self();
-    if (UNLIKELY(self->status < 0))
-        return -EPIPE;
     mailbox_take(self, to);
-    return 0;
+    return self->status;
 }
 
 /* Lock held, the buffer not empty; the lock is released. A waiting sender's element takes the free place. */
@@ -218,11 +221,18 @@ static inline int receive(struct mote__chan *c, void *to, bool waits)
     return status;
 }
 
-PUBLIC int mote__chan_recv(struct mote__chan *c, void *value)
+static NOINLINE int receive_carefully(struct mote__chan *c, void *value)
 {
-    if (UNLIKELY(!c))
+    if (!c)
         wait_for_ever();
     lock_take(&c->lock);
+    return receive(c, value, true);
+}
+
+PUBLIC int mote__chan_recv(struct mote__chan *c, void *value)
+{
+    if (UNLIKELY(!c || !lock_take_quickly(&c->lock)))
+        return receive_carefully(c, value);
     return receive(c, value, true);
 }
 

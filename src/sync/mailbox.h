@@ -20,20 +20,9 @@ struct mailbox_block {
     _Alignas(16) char bytes[];
 };
 
-/* Copies an element into t's mailbox. -ENOMEM, with nothing changed. */
-static inline int mailbox_put(struct task *t, const void *element, size_t size)
+/* Larger than 8 bytes: -ENOMEM is possible. */
+static NOINLINE int mailbox_put_block(struct task *t, const void *element, size_t size)
 {
-    t->flags &= (uint8_t) ~(TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK);
-    if (LIKELY(size == 8)) {
-        memcpy(&t->mailbox, element, 8);
-        t->flags |= TASK_MAILBOX_WORD;
-        return 0;
-    }
-    if (size < 8) {
-        t->mailbox = (uint64_t)size << 56;
-        memcpy(&t->mailbox, element, size);
-        return 0;
-    }
     unsigned class = block_class(sizeof(struct mailbox_block) + size);
     struct mailbox_block *block = sched_block_get(class);
     if (!block)
@@ -44,6 +33,40 @@ static inline int mailbox_put(struct task *t, const void *element, size_t size)
     t->mailbox = (uint64_t)(uintptr_t)block;
     t->flags |= TASK_MAILBOX_BLOCK;
     return 0;
+}
+
+/* Copies an element into t's mailbox. -ENOMEM, with nothing changed. */
+static inline int mailbox_put(struct task *t, const void *element, size_t size)
+{
+    t->flags &= (uint8_t) ~(TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK);
+    if (LIKELY(size == 8)) {
+        memcpy(&t->mailbox, element, 8);
+        t->flags |= TASK_MAILBOX_WORD;
+        return 0;
+    }
+    if (size < 8) {
+        uint64_t word = 0; /* put together here: a narrow store into the record would stall the wide load that follows */
+        if (LIKELY(size == 4)) /* a constant size is one move, not a call */
+            memcpy(&word, element, 4);
+        else
+            memcpy(&word, element, size);
+        t->mailbox = word | (uint64_t)size << 56;
+        return 0;
+    }
+    return mailbox_put_block(t, element, size);
+}
+
+/* An element of zeros; a large one is put where it is to go at once. */
+static inline void mailbox_clear(struct task *t, size_t size, void *to)
+{
+    t->flags &= (uint8_t) ~(TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK);
+    t->mailbox = 0;
+    if (size == 8)
+        t->flags |= TASK_MAILBOX_WORD;
+    else if (size < 8)
+        t->mailbox = (uint64_t)size << 56;
+    else if (to)
+        memset(to, 0, size);
 }
 
 /* Copies the element out and frees its block; to may be NULL. */
@@ -58,7 +81,11 @@ static inline void mailbox_take(struct task *t, void *to)
             memcpy(to, block->bytes, block->size);
         sched_block_put(block->class, block);
     } else if (to) {
-        memcpy(to, &t->mailbox, t->mailbox >> 56);
+        uint64_t word = t->mailbox;
+        if (LIKELY(word >> 56 == 4))
+            memcpy(to, &word, 4);
+        else
+            memcpy(to, &word, word >> 56);
     }
 }
 
