@@ -38,6 +38,7 @@ struct proc {
     unsigned streak; /* tasks in a row that came from the next slot */
     uint32_t fair_tick; /* when the other queues get their turn (N2) */
     bool fair_oldest;   /* that turn is the oldest new task's, not the global queue's */
+    bool starved; /* a task could not be run for want of memory: pause before the next try */
     uint32_t random;
     uint64_t id_next, id_end; /* task numbers taken in advance */
     struct slab_cache records;

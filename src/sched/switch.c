@@ -37,8 +37,9 @@ static struct sanitizer_fiber *fiber_of(struct worker *w, struct task *t)
 }
 
 /* No memory for a stack or an image: the task goes to the back of the common queue, to be tried again later (S5). */
-static COLD enum prepared put_off(struct task *t)
+static COLD enum prepared put_off(struct proc *p, struct task *t)
 {
+    p->starved = true;
     globq_push(&rt.global, t, t, 1);
     return PREPARE_GONE;
 }
@@ -46,7 +47,7 @@ static COLD enum prepared put_off(struct task *t)
 static COLD enum prepared give_home_back(struct proc *p, struct home *h, struct task *t)
 {
     ready_chain(p, home_release(h));
-    return put_off(t);
+    return put_off(p, t);
 }
 
 static NOINLINE enum prepared prepare_new(struct proc *p, struct task *t)
@@ -54,7 +55,7 @@ static NOINLINE enum prepared prepare_new(struct proc *p, struct task *t)
     bool pinned = t->flags & TASK_PINNED;
     struct home *h = pinned ? home_take_pinned(&p->home_cache) : home_take(&p->home_cache);
     if (UNLIKELY(!h))
-        return put_off(t);
+        return put_off(p, t);
     if (!pinned) {
         if (h->occupant && image_out(h, &p->blocks, &p->n.images) < 0)
             return give_home_back(p, h, t);

@@ -149,6 +149,8 @@ static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t
     struct proc *p = w ? w->proc : NULL;
     if (SITE_FLAG(site, MOTE__PINNED) || rt.pin_all)
         flags |= TASK_PINNED;
+    if (UNLIKELY((flags & TASK_PINNED) && atom_load_rlx(&homes.none_left))) /* rlx: a hint, for a clear error early */
+        return -ENOMEM;
     struct task *t = make_task(p, site, fn, args, flags);
     if (UNLIKELY(!t))
         return -ENOMEM;

@@ -134,6 +134,10 @@ static struct task *find_work(struct worker *w)
             return NULL;
         if (timer_due(p))
             timers_run(&p->timers, os_now());
+        if (UNLIKELY(p->starved)) {
+            p->starved = false;
+            os_back_off(UINT32_MAX);
+        }
         struct task *t = worker_quick_next(w);
         if (!t)
             t = take_global(p);

@@ -49,6 +49,7 @@ void home_table_close(void)
     homes.spare[0] = homes.spare[1] = NULL;
     atom_store_rlx(&homes.copied, 0); /* rlx: nothing else runs */
     atom_store_rlx(&homes.pinned, 0);
+    atom_store_rlx(&homes.none_left, 0);
 }
 
 /* Sets one up in its slice of a reservation. */
@@ -249,6 +250,8 @@ struct home *home_take_pinned(struct home_cache *cache)
     struct home *h = pop_spare(cache, true);
     if (!h && refill(cache, true))
         h = pop_spare(cache, true);
+    if (UNLIKELY(!h))
+        atom_store_rlx(&homes.none_left, 1); /* rlx: a hint to those who spawn */
     return h;
 }
 
@@ -258,6 +261,8 @@ struct task *home_vacate(struct home_cache *cache, struct home *h)
         home_trim(h, 0);
     if (h->pinned) {
         push_spare(cache, h);
+        if (UNLIKELY(atom_load_rlx(&homes.none_left))) /* rlx: a hint to those who spawn */
+            atom_store_rlx(&homes.none_left, 0);
         return NULL;
     }
     h->occupant = NULL;
@@ -295,8 +300,9 @@ static void trim_private(void)
         }
         atom_store_rel(&homes.mode, HOME_PRIVATE); /* [H turned] our reads of the occupants -> before they run again */
     }
+    /* Those that lie in the table are many more than the procs use: they are emptied wholly. */
     for (struct home *h = homes.spare[1]; h; h = h->next_spare)
-        home_trim(h, 0);
+        os_discard(h->low, homes.size);
     lock_drop(&homes.lock);
 }
 

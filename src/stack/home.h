@@ -55,6 +55,7 @@ struct home_table {
     _Atomic unsigned copied; /* lock: how many there are, numbers 1 .. copied; read by all */
     _Atomic unsigned pinned; /* lock: numbers HOME_MAX - pinned + 1 .. HOME_MAX */
     struct home *spare[2];   /* lock: vacated ones: [0] copied (mode PRIVATE only), [1] pinned */
+    _Atomic uint32_t none_left; /* no pinned home could be made, and none was vacated since */
 };
 extern struct home_table homes;
 

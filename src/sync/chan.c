@@ -165,17 +165,23 @@ PUBLIC int mote__chan_try_send(struct mote__chan *c, const void *value)
     return send(c, value, false);
 }
 
-/* Lock held. The element arrives in the mailbox; the channel isn't touched afterwards (C4). */
-static NOINLINE int wait_to_receive(struct mote__chan *c, void *to)
+/* Lock held. The element arrives in the mailbox; the channel isn't touched afterwards (C4). A parked task's frames end here:
+ * only `to` is kept across the park. */
+static NOINLINE int park_to_receive(struct mote__chan *c, void *to, struct task *self)
 {
-    struct task *self = sched_self();
     self->status = -EPIPE; /* C3 */
-    mailbox_clear(self, c->size, to); /* what *to becomes if the channel is closed */
     waitq_push(&c->receivers, self);
     sched_park(self, &c->lock, c);
     self = sched_self();
     mailbox_take(self, to);
     return self->status;
+}
+
+static inline int wait_to_receive(struct mote__chan *c, void *to)
+{
+    struct task *self = sched_self();
+    mailbox_clear(self, c->size, to); /* what *to becomes if the channel is closed */
+    return park_to_receive(c, to, self);
 }
 
 /* Lock held, the buffer not empty; the lock is released. A waiting sender's element takes the free place. */
