@@ -3,7 +3,7 @@
  * Job:    tell the tool which stack runs, and say whether stacks may be copied at all under it.
  * Holds:  under any of the three every task is pinned (sanitizer_pins_all): the tools keep their own notes about stack
  *         addresses, which copying would falsify.
- * Callers: sched/switch.c around every switch; stack/home.c for new stacks.
+ * Callers: sched/switch.c around every switch; stack/home.c for new stacks; sched/runtime.c for the workers' own.
  */
 #ifndef BASE_SANITIZER_H
 #define BASE_SANITIZER_H
@@ -62,7 +62,25 @@ struct sanitizer_fiber {
     void *tsan; /* TSan: its fiber */
 };
 
-/* A new stack [low, low + size). */
+/* A range that will serve as a stack, for ever. */
+static inline void sanitizer_stack_made(void *low, size_t size)
+{
+    (void)low, (void)size;
+#ifdef MOTE_VALGRIND
+    if (RUNNING_ON_VALGRIND)
+        (void)VALGRIND_STACK_REGISTER(low, (char *)low + size);
+#endif
+}
+
+/* The present stack is left with frames on it that never return. */
+static inline void sanitizer_abandon_frames(void)
+{
+#if UNDER_ASAN
+    __asan_handle_no_return();
+#endif
+}
+
+/* A task's first run, on the stack [low, low + size); low NULL: the thread's own stack. */
 static inline void sanitizer_fiber_init(struct sanitizer_fiber *f, void *low, size_t size)
 {
     f->fake_stack = NULL;
@@ -70,10 +88,6 @@ static inline void sanitizer_fiber_init(struct sanitizer_fiber *f, void *low, si
     f->size = size;
 #if UNDER_TSAN
     f->tsan = low ? __tsan_create_fiber(0) : __tsan_get_current_fiber();
-#endif
-#ifdef MOTE_VALGRIND
-    if (low && RUNNING_ON_VALGRIND)
-        (void)VALGRIND_STACK_REGISTER(low, (char *)low + size);
 #endif
 }
 

@@ -15,7 +15,9 @@ bool sched_is_own_stack(uint64_t word)
     return word - (uint64_t)(uintptr_t)h->low < (uint64_t)(h->top - h->low);
 }
 
-void sched_check_lent(const void *at, const char *what)
+size_t sched_stack_size;
+
+NOINLINE void sched_check_lent_slow(const void *at, const char *what)
 {
     if (LIKELY(!sched_is_own_stack((uint64_t)(uintptr_t)at)))
         return;

@@ -205,9 +205,13 @@ static inline uint32_t worker_tick(struct proc *p)
 static inline struct task *worker_next_slot(struct proc *p, uint32_t tick)
 {
     if (UNLIKELY(tick == p->fair_tick || atom_load_rlx(&p->attention) || /* rlx: looked at again and again */
-                 !atom_load_rlx(&p->next) || p->streak >= STREAK_MAX))  /* rlx: only a raid empties it */
+                 !atom_load_rlx(&p->next)))                              /* rlx: only a raid empties it */
         return NULL;
-    p->streak++;
+    if (UNLIKELY(++p->streak > STREAK_MAX)) {
+        if (runq_length(&p->ring) || fresh_length(&p->fresh))
+            return NULL;
+        p->streak = 1;
+    }
     return next_swap_owner(p, NULL);
 }
 

@@ -167,6 +167,7 @@ static int prepare(const mote_config *given)
     slab_classes[0] = &record_slab;
     for (int i = 0; i < BLOCK_SLAB_CLASSES; i++)
         slab_classes[1 + i] = &block_slabs[i];
+    sched_stack_size = homes.size;
     rt.asymmetric = os_barrier_ready();
     rt.pin_all = c.pinned || sanitizer_pins_all();
     rt.queue = c.queue;

@@ -44,8 +44,16 @@ void sched_yield_now(void);
 void *sched_block_get(unsigned class);
 void sched_block_put(unsigned class, void *block);
 
-/* Stops the program, with the task's name, when `at` lies on the calling task's own copied stack: `what` is lent to others. */
-void sched_check_lent(const void *at, const char *what);
+extern size_t sched_stack_size; /* bytes that a task's stack may grow to */
+void sched_check_lent_slow(const void *at, const char *what);
+
+/* Stops the program, with the task's name, when `at` lies on the calling task's own copied stack: `what` is lent to others. Only
+ * what lies a stack's length above the present frame needs a closer look. */
+static inline void sched_check_lent(const void *at, const char *what)
+{
+    if (UNLIKELY((uintptr_t)at - (uintptr_t)__builtin_frame_address(0) < sched_stack_size))
+        sched_check_lent_slow(at, what);
+}
 
 /* Whether a word that is handed to others points into the calling task's own copied stack. */
 bool sched_is_own_stack(uint64_t word);

@@ -284,6 +284,7 @@ PUBLIC void mote_exit(void)
         msg_fatal("mote_exit on a plain thread: only a task can end itself");
     struct task *self = w->self.current;
     self->mailbox = 0;
+    sanitizer_abandon_frames();
     end(w, self);
 }
 

@@ -44,10 +44,9 @@ static struct task *take_next_slot(struct proc *p)
     if (!atom_load_rlx(&p->next)) /* rlx: our own but for a raid, which only empties it */
         return NULL;
     struct task *t = next_swap_owner(p, NULL);
-    bool spent = p->streak >= STREAK_MAX;
-    p->streak = spent ? 0 : p->streak + 1;
-    if (!t || !spent || (!runq_length(&p->ring) && !fresh_length(&p->fresh)))
+    if (!t || p->streak <= STREAK_MAX || (!runq_length(&p->ring) && !fresh_length(&p->fresh)))
         return t;
+    p->streak = 0;
     queue_push(p, t);
     return NULL;
 }

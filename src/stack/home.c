@@ -10,6 +10,7 @@
 #include "stack/home.h"
 
 #include "base/os.h"
+#include "base/sanitizer.h"
 
 #include <errno.h>
 
@@ -58,6 +59,7 @@ static bool furnish(unsigned number, char *slice, bool pinned)
     struct home *h = &homes.at[number];
     if (os_commit(slice + HOME_GUARD, homes.size) < 0)
         return false;
+    sanitizer_stack_made(slice + HOME_GUARD, homes.size);
     h->low = slice + HOME_GUARD;
     h->top = slice + stride() - (number % 32) * CACHE_LINE;
     h->number = (uint16_t)number;

@@ -165,15 +165,24 @@ PUBLIC int mote__chan_try_send(struct mote__chan *c, const void *value)
     return send(c, value, false);
 }
 
+static NOINLINE int take_element(struct task *self, void *to)
+{
+    mailbox_take(self, to);
+    return self->status;
+}
+
 /* Lock held. The element arrives in the mailbox; the channel isn't touched afterwards (C4). A parked task's frames end here:
- * only `to` is kept across the park. */
+ * only `to` is kept across the park, and nothing that would make the frame larger is done in line. */
 static NOINLINE int park_to_receive(struct mote__chan *c, void *to, struct task *self)
 {
     self->status = -EPIPE; /* C3 */
     waitq_push(&c->receivers, self);
     sched_park(self, &c->lock, c);
     self = sched_self();
-    mailbox_take(self, to);
+    if (UNLIKELY(!(self->flags & TASK_MAILBOX_WORD)))
+        return take_element(self, to);
+    if (to)
+        memcpy(to, &self->mailbox, 8);
     return self->status;
 }
 
