@@ -18,7 +18,7 @@
 #define MOTE__RESULT_I8 6u
 #define MOTE__RESULT_U8 7u
 #define MOTE__RESULT(meta) ((meta)&7u)
-#define MOTE__ARGS(meta) (((meta) >> 3) & 7u)     /* how many arguments */
+#define MOTE__ARGS(meta) (((meta) >> 3) & 7u)      /* how many arguments */
 #define MOTE__POINTERS(meta) (((meta) >> 6) & 63u) /* which of them are pointers */
 #define MOTE__PINNED (1u << 12)
 #define MOTE__MAX_ARGS 6
@@ -80,9 +80,9 @@ struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mo
      __builtin_classify_type(a) != 13)
 #define MOTE__ARG(a)                                                                                                   \
     ((intptr_t)(a) + 0 * (intptr_t)sizeof(struct {                                                                     \
-         _Static_assert(MOTE__IS_WORD(a), "a task's arguments are integers or pointers");                              \
-         int mote__unused;                                                                                             \
-     }))
+                         _Static_assert(MOTE__IS_WORD(a), "a task's arguments are integers or pointers");              \
+                         int mote__unused;                                                                             \
+                     }))
 
 /* A call that is compiled and never made: it checks the arguments against fn's prototype. */
 #define MOTE__CALL(f, ...) (f)(__VA_ARGS__)
@@ -102,11 +102,12 @@ struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mo
 
 #define MOTE__SITE(flags, ...)                                                                                         \
     (void)sizeof((void)MOTE__CALL(__VA_ARGS__), 0);                                                                    \
-    _Static_assert(MOTE__IS_WORD(MOTE__VALUE(MOTE__CALL(__VA_ARGS__))), "a task's result is void, an integer or a pointer");        \
-    static const struct mote__site mote__here = {                                                                      \
-        MOTE__NAME(__VA_ARGS__), __FILE__, __LINE__,                                                                   \
-        MOTE__RESULT_OF(MOTE__CALL(__VA_ARGS__)) | MOTE__COUNT(__VA_ARGS__) << 3 |                                     \
-            MOTE__BITS(MOTE__IS_POINTER, __VA_ARGS__) << 6 | (flags)}
+    _Static_assert(MOTE__IS_WORD(MOTE__VALUE(MOTE__CALL(__VA_ARGS__))),                                                \
+                   "a task's result is void, an integer or a pointer");                                                \
+    static const struct mote__site mote__here = {MOTE__NAME(__VA_ARGS__), __FILE__, __LINE__,                          \
+                                                 MOTE__RESULT_OF(MOTE__CALL(__VA_ARGS__)) |                            \
+                                                     MOTE__COUNT(__VA_ARGS__) << 3 |                                   \
+                                                     MOTE__BITS(MOTE__IS_POINTER, __VA_ARGS__) << 6 | (flags)}
 
 #define MOTE__FN(...) MOTE__FN_(__VA_ARGS__, )
 #define MOTE__FN_(f, ...) ((void (*)(void))(f))
@@ -195,11 +196,9 @@ template <class R, class... P> struct prototype<R (*)(P...) noexcept> : prototyp
         MOTE__SITE(0, __VA_ARGS__);                                                                                    \
         const struct mote_attr *mote__attr = (attr);                                                                   \
         MOTE__PROTOTYPE(__VA_ARGS__)                                                                                   \
-        ::start(                                                                                                       \
-            [mote__attr](const struct mote__site *site, void (*fn)(void), const intptr_t *args) {                      \
-                return mote__spawn_with(mote__attr, site, fn, args);                                                   \
-            },                                                                                                         \
-            &mote__here, __VA_ARGS__);                                                                                 \
+        ::start([mote__attr](const struct mote__site *site, void (*fn)(void),                                          \
+                             const intptr_t *args) { return mote__spawn_with(mote__attr, site, fn, args); },           \
+                &mote__here, __VA_ARGS__);                                                                             \
     })
 
 #endif

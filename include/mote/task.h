@@ -30,7 +30,7 @@ typedef struct mote_task mote_task;
 /* Settings for mote_start; all zero means the defaults. The environment variables MOTE_PROCS (a number) and MOTEDEBUG
  * (procs=N,homes=N,max_stack=BYTES,queue=N,pinned=1, separated by commas) override them, for mote_run as well. */
 typedef struct mote_config {
-    int procs;        /* how many tasks may run at once; 0: the processors in the affinity mask, cut to the cgroup's quota */
+    int procs; /* how many tasks may run at once; 0: the processors in the affinity mask, cut to the cgroup's quota */
     size_t max_stack; /* bytes that a task's stack may grow to; 0: 8 MiB. Rounded up to whole pages */
     int homes;        /* how many address ranges copied tasks share at most; 0: 1024. At least 2 */
     int queue;        /* slots in each proc's queues, a power of two from 2 to 256; 0: 256. For tests of rare paths */

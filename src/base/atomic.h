@@ -32,27 +32,28 @@ void model_point(void); /* tests/model: another thread may run here */
 #define atom_sub_acq_rel(p, v) (model_point(), atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel))
 #define atom_sub_seq(p, v) (model_point(), atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst))
 #define atom_cas_rlx(p, expected, v)                                                                                   \
-    (model_point(), atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_relaxed,                \
-                                                            memory_order_relaxed))
+    (model_point(),                                                                                                    \
+     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_relaxed, memory_order_relaxed))
 #define atom_cas_acq(p, expected, v)                                                                                   \
-    (model_point(), atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acquire,                \
-                                                            memory_order_relaxed))
+    (model_point(),                                                                                                    \
+     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acquire, memory_order_relaxed))
 #define atom_cas_rel(p, expected, v)                                                                                   \
-    (model_point(), atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_release,                \
-                                                            memory_order_relaxed))
+    (model_point(),                                                                                                    \
+     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_release, memory_order_relaxed))
 #define atom_cas_acq_rel(p, expected, v)                                                                               \
-    (model_point(), atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel,                \
-                                                            memory_order_acquire))
+    (model_point(),                                                                                                    \
+     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire))
 #define atom_cas_seq(p, expected, v)                                                                                   \
-    (model_point(), atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst,                \
-                                                            memory_order_seq_cst))
+    (model_point(),                                                                                                    \
+     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_seq_cst))
 
 /* ThreadSanitizer doesn't model fences; where the library uses one, the accesses beside it are seq_cst under it. */
 #define atom_fence_seq() (model_point(), atomic_thread_fence(memory_order_seq_cst))
 #define atom_compiler_barrier() atomic_signal_fence(memory_order_seq_cst)
 
 /* A counter that one thread writes and others read at any time. */
-#define atom_count(p) atomic_store_explicit((p), atomic_load_explicit((p), memory_order_relaxed) + 1, memory_order_relaxed)
+#define atom_count(p)                                                                                                  \
+    atomic_store_explicit((p), atomic_load_explicit((p), memory_order_relaxed) + 1, memory_order_relaxed)
 #define atom_count_by(p, n)                                                                                            \
     atomic_store_explicit((p), atomic_load_explicit((p), memory_order_relaxed) + (n), memory_order_relaxed)
 

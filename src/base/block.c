@@ -8,13 +8,14 @@
 #include "base/os.h"
 
 struct slab_class block_slabs[BLOCK_SLAB_CLASSES] = {
-    {.size = 256}, {.size = 512}, {.size = 1024}, {.size = 2048}, {.size = 4096}, {.size = 8192}, {.size = 16384}, {.size = 32768},
+    {.size = 256},  {.size = 512},  {.size = 1024},  {.size = 2048},
+    {.size = 4096}, {.size = 8192}, {.size = 16384}, {.size = 32768},
 };
 
 static _Atomic int64_t bytes_shared;
 static atomic_int fail_countdown;
 
-void block_fail_after(int n) { atom_store_seq(&fail_countdown, n); }
+void block_fail_after(int n) { atom_store_seq(&fail_countdown, n); } /* seq: a test's switch */
 
 static bool injected_failure(void)
 {

@@ -27,7 +27,7 @@ static void take_word(_Atomic uint32_t *word)
 {
     for (unsigned round = 0;; round++) {
         uint32_t free = 0;
-        if (atom_load_rlx(word) == 0 && /* rlx: only a hint before the compare-and-swap */
+        if (atom_load_rlx(word) == 0 &&   /* rlx: only a hint before the compare-and-swap */
             atom_cas_seq(word, &free, 1)) /* [L lock] as in lock_take */
             return;
         pause_longer(round);
@@ -50,8 +50,9 @@ void lock_bias_begin(struct self *w)
     take_word(&turn);
     if (!owner) {
         owner = w;
-        atom_store_seq(&lock_bias_active, 1); /* [L bias] active, then the bias: who sees it can't be unseen by the others */
-        atom_store_seq(&w->bias, 1);
+        atom_store_seq(&lock_bias_active,
+                       1);           /* [L bias] active, then the bias: who sees it can't be unseen by the others */
+        atom_store_seq(&w->bias, 1); /* [L bias] as above */
     }
     atom_store_rel(&turn, 0); /* [L lock] owner -> the next */
 }
@@ -63,7 +64,7 @@ void lock_bias_end(void)
         atom_store_seq(&owner->bias, 0); /* [L bias] then the barrier: pairs with lock_take_solo */
         os_barrier_heavy();
         owner = NULL;
-        atom_store_seq(&lock_bias_active, 0);
+        atom_store_seq(&lock_bias_active, 0); /* [L bias] the barrier has passed -> who looks */
     }
     atom_store_rel(&turn, 0); /* [L lock] owner -> the next */
 }

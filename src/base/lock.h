@@ -38,7 +38,8 @@ void lock_bias_end(void);
 /* The soloist's way. False: the bias is over, or somebody has word. */
 static inline bool lock_take_solo(struct lock *l, struct self *w)
 {
-    atom_store_rlx(&l->solo, 1); /* [L bias] store solo, then look at bias and word; pairs with lock_bias_end's heavy barrier */
+    atom_store_rlx(&l->solo,
+                   1); /* [L bias] store solo, then look at bias and word; pairs with lock_bias_end's heavy barrier */
     atom_compiler_barrier();
     if (LIKELY(atom_load_rlx(&w->bias) && !atom_load_acq(&l->word))) { /* [L bias] [L lock] */
         l->by_solo = 1;
@@ -54,7 +55,8 @@ static inline void lock_take(struct lock *l)
     if (w && atom_load_rlx(&w->bias) && LIKELY(lock_take_solo(l, w))) /* rlx: looked at again inside */
         return;
     uint32_t free = 0;
-    if (UNLIKELY(!atom_cas_seq(&l->word, &free, 1))) /* [L lock] the last holder's writes; [L bias] then look for a soloist */
+    if (UNLIKELY(!atom_cas_seq(&l->word, &free,
+                               1))) /* [L lock] the last holder's writes; [L bias] then look for a soloist */
         lock_take_contended(l);
     if (UNLIKELY(atom_load_seq(&lock_bias_active) || atom_load_acq(&l->solo))) /* [L bias] [L lock] */
         lock_expel_soloist(l);
@@ -72,7 +74,7 @@ static inline bool lock_take_quickly(struct lock *l)
     if (UNLIKELY(!atom_cas_seq(&l->word, &free, 1))) /* [L lock] [L bias] as in lock_take */
         return false;
     if (UNLIKELY(atom_load_seq(&lock_bias_active) || atom_load_acq(&l->solo))) { /* [L bias] [L lock] */
-        atom_store_rel(&l->word, 0); /* [L lock] nothing was done */
+        atom_store_rel(&l->word, 0);                                             /* [L lock] nothing was done */
         return false;
     }
     l->by_solo = 0;

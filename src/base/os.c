@@ -23,12 +23,12 @@
 
 static atomic_int fail_countdown;
 
-void os_fail_after(int n) { atom_store_seq(&fail_countdown, n); }
+void os_fail_after(int n) { atom_store_seq(&fail_countdown, n); } /* seq: a test's switch */
 
 /* Counts down to 1 and stays there: from then on everything fails. */
 static bool injected_failure(void)
 {
-    int left = atom_load_rlx(&fail_countdown);
+    int left = atom_load_rlx(&fail_countdown); /* rlx: a test's switch */
     if (left == 0)
         return false;
     if (left > 1)
@@ -191,5 +191,5 @@ void os_barrier_heavy(void)
     if (barrier_ready)
         syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
     else
-        atom_fence_seq();
+        atom_fence_seq(); /* seq: both sides use real fences then */
 }

@@ -29,10 +29,10 @@ enum task_state {
 };
 
 enum task_flag {
-    TASK_PINNED = 1,      /* immutable: has a home of its own, never copied */
-    TASK_THREAD = 2,      /* immutable: stands for a plain thread; has no stack of ours */
-    TASK_JOINABLE = 4,    /* immutable: has an extra with the join state */
-    TASK_MAIN = 8,        /* immutable: its end ends mote_run */
+    TASK_PINNED = 1,         /* immutable: has a home of its own, never copied */
+    TASK_THREAD = 2,         /* immutable: stands for a plain thread; has no stack of ours */
+    TASK_JOINABLE = 4,       /* immutable: has an extra with the join state */
+    TASK_MAIN = 8,           /* immutable: its end ends mote_run */
     TASK_MAILBOX_WORD = 16,  /* itself and who wakes it: the mailbox holds 8 bytes; see sync/mailbox.h */
     TASK_MAILBOX_BLOCK = 32, /* the same: it is a block's address */
 };

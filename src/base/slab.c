@@ -80,7 +80,8 @@ static struct slab_chunk *take_chunk(struct slab_class *class)
     struct slab_chunk *chunk = NULL;
     lock_take(&pool.lock);
     if (pool.table || make_table()) {
-        unsigned number = pool.idle_count ? pool.idle[pool.idle_count - 1] : atom_load_rlx(&pool.count);
+        unsigned number =
+            pool.idle_count ? pool.idle[pool.idle_count - 1] : atom_load_rlx(&pool.count); /* rlx: under the lock */
         bool known = pool.idle_count > 0;
         char *at = known ? pool.place[number] : number < MAX_CHUNKS ? cut_chunk() : NULL;
         if (at) {
@@ -250,7 +251,7 @@ void slab_release_all(struct slab_class **classes, int n)
     pool.table = NULL;
     pool.idle_count = 0;
     pool.arena = pool.arena_end = NULL;
-    atom_store_rlx(&pool.count, 0);
+    atom_store_rlx(&pool.count, 0); /* rlx: nothing else runs */
     for (int i = 0; i < n; i++) {
         classes[i]->partial = NULL;
         classes[i]->spare = classes[i]->chunks = 0;

@@ -20,12 +20,12 @@
 struct slab_chunk;
 
 struct slab_class {
-    uint32_t size; /* immutable: bytes per object, a multiple of 16 */
+    uint32_t size;  /* immutable: bytes per object, a multiple of 16 */
     bool enumerate; /* immutable: slab_each visits this class */
     struct lock lock;
-    struct slab_chunk *partial;    /* lock: chunks with a free object */
-    unsigned spare;                /* lock: how many of them are wholly free */
-    unsigned chunks;               /* lock: all of them */
+    struct slab_chunk *partial; /* lock: chunks with a free object */
+    unsigned spare;             /* lock: how many of them are wholly free */
+    unsigned chunks;            /* lock: all of them */
 };
 
 struct slab_cache {

@@ -59,7 +59,7 @@ PUBLIC int mote_stats(struct mote_stats *info)
     if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
         return -ESHUTDOWN;
     struct mote_stats *s = info;
-    uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with make_procs */
+    uint32_t made = atom_load_acq(&rt.made);  /* [R made] pairs with make_procs */
     s->procs = (int)atom_load_rlx(&rt.procs); /* rlx: a statistic */
     for (uint32_t i = 0; i < made; i++)
         add_proc(s, rt.proc[i]);

@@ -31,7 +31,7 @@ static inline int64_t fresh_length(const struct fresh *f)
 static inline bool fresh_push_owner(struct fresh *f, struct task *t)
 {
     int64_t bottom = atom_load_rlx(&f->bottom); /* rlx: our own */
-    int64_t top = atom_load_acq(&f->top);       /* [F taken] pairs with fresh_steal's cas: it has read the slots below it */
+    int64_t top = atom_load_acq(&f->top); /* [F taken] pairs with fresh_steal's cas: it has read the slots below it */
     if (UNLIKELY(bottom - top >= f->capacity))
         return false;
     atom_store_rlx(&f->slot[bottom & (f->capacity - 1)], t); /* rlx: published by the next store */

@@ -14,7 +14,8 @@ void globq_push(struct globq *q, struct task *first, struct task *last, uint64_t
     else
         q->first = first;
     q->last = last;
-    atom_store_seq(&q->count, atom_load_rlx(&q->count) + n); /* [I sleep] work, then look for sleepers; rlx: under the lock */
+    atom_store_seq(&q->count,
+                   atom_load_rlx(&q->count) + n); /* [I sleep] work, then look for sleepers; rlx: under the lock */
     lock_drop(&q->lock);
 }
 

@@ -34,7 +34,8 @@ static struct worker *pop(void)
     if (w) {
         rt.idle.first = w->next_asleep;
         w->asleep = false;
-        atom_sub_seq(&rt.idle.asleep, 1);
+        atom_sub_seq(&rt.idle.asleep,
+                     1); /* seq: a count beside the list; who sees it late wakes nobody or looks again (D3) */
     }
     lock_drop(&rt.idle.lock);
     return w;
@@ -51,7 +52,8 @@ static bool unlist(struct worker *w)
             link = &(*link)->next_asleep;
         *link = w->next_asleep;
         w->asleep = false;
-        atom_sub_seq(&rt.idle.asleep, 1);
+        atom_sub_seq(&rt.idle.asleep,
+                     1); /* seq: a count beside the list; who sees it late wakes nobody or looks again (D3) */
     }
     lock_drop(&rt.idle.lock);
     return listed;
@@ -66,13 +68,13 @@ static void give_token(struct worker *w)
 static NOINLINE void wake_one(void)
 {
     uint32_t none = 0;
-    if (!atom_cas_seq(&rt.idle.searching, &none, 1)) /* the woken one's place among the searchers (D2) */
+    if (!atom_cas_seq(&rt.idle.searching, &none, 1)) /* [I search] the woken one's place among the searchers (D2) */
         return;
     struct worker *w = pop();
     if (w)
         give_token(w);
     else
-        atom_sub_seq(&rt.idle.searching, 1);
+        atom_sub_seq(&rt.idle.searching, 1); /* [I search] nobody to wake */
 }
 
 void idle_wake_one(void)
@@ -87,7 +89,7 @@ void idle_wake_all(void)
 {
     struct worker *w;
     while ((w = pop())) {
-        atom_add_seq(&rt.idle.searching, 1);
+        atom_add_seq(&rt.idle.searching, 1); /* [I search] counted before it looks, or before its token (D2) */
         give_token(w);
     }
 }
@@ -97,11 +99,12 @@ bool idle_start_search(struct worker *w)
 {
     if (w->searching)
         return true;
-    uint32_t procs = atom_load_rlx(&rt.procs), asleep = atom_load_rlx(&rt.idle.asleep); /* rlx: a limit, not a protocol */
+    uint32_t procs = atom_load_rlx(&rt.procs),
+             asleep = atom_load_rlx(&rt.idle.asleep); /* rlx: a limit, not a protocol */
     uint32_t awake = procs > asleep ? procs - asleep : 1;
     if (procs == 1 || 2 * atom_load_rlx(&rt.idle.searching) >= awake) /* rlx: as above */
         return false;
-    atom_add_seq(&rt.idle.searching, 1);
+    atom_add_seq(&rt.idle.searching, 1); /* [I search] counted before it looks, or before its token (D2) */
     w->searching = true;
     return true;
 }
@@ -111,7 +114,7 @@ void idle_end_search(struct worker *w, bool found)
     if (!w->searching)
         return;
     w->searching = false;
-    if (atom_sub_seq(&rt.idle.searching, 1) == 1 && found)
+    if (atom_sub_seq(&rt.idle.searching, 1) == 1 && found) /* [I search] said so; then must_stay looks once more (D2) */
         idle_wake_one();
 }
 

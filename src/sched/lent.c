@@ -23,9 +23,10 @@ NOINLINE void sched_check_lent_slow(const void *at, const char *what)
         return;
     char text[80];
     task_describe(sched_self(), text, sizeof text);
-    msg_fatal("%s at %p lies on the stack of task %s, which other tasks must not use: allocate it, or start the task by "
-              "mote_go_pinned",
-              what, at, text);
+    msg_fatal(
+        "%s at %p lies on the stack of task %s, which other tasks must not use: allocate it, or start the task by "
+        "mote_go_pinned",
+        what, at, text);
 }
 
 void *sched_block_get(unsigned class)

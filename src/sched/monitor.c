@@ -107,22 +107,28 @@ static void consider_bias(void)
         lock_bias_begin(&one->self);
 }
 
-static bool all_asleep(void) { return atom_load_seq(&rt.idle.asleep) >= atom_load_seq(&rt.procs); }
+/* [W monitor] the look after the announcement */
+static bool all_asleep(void)
+{
+    uint32_t procs = atom_load_seq(&rt.procs);      /* [W monitor] */
+    return atom_load_seq(&rt.idle.asleep) >= procs; /* [W monitor] */
+}
 
 /* N5: announce, then look; pairs with monitor_wake. */
 static void sleep_until_woken(void)
 {
     atom_store_seq(&rt.monitor_asleep, 1); /* [W monitor] announce, then look at the workers */
-    while (atom_load_seq(&rt.monitor_asleep) && all_asleep() && atom_load_seq(&rt.state) != RUNTIME_ENDING)
+    while (atom_load_seq(&rt.monitor_asleep) && all_asleep() &&
+           atom_load_seq(&rt.state) != RUNTIME_ENDING) /* [W monitor] */
         os_futex_wait(&rt.monitor_asleep, 1, INT64_MAX);
-    atom_store_seq(&rt.monitor_asleep, 0);
+    atom_store_seq(&rt.monitor_asleep, 0); /* [W monitor] awake again */
 }
 
 static void *monitor_main(void *arg)
 {
     int64_t pause = PAUSE_MIN;
     int quiet = 0;
-    while (atom_load_seq(&rt.state) != RUNTIME_ENDING) {
+    while (atom_load_seq(&rt.state) != RUNTIME_ENDING) { /* seq: the end wakes us after storing it */
         _Atomic uint32_t never = 0;
         os_futex_wait(&never, 0, os_now() + pause);
         if (all_asleep()) {
@@ -131,7 +137,7 @@ static void *monitor_main(void *arg)
                 quiet = 0;
             }
             pause = PAUSE_MAX;
-        } else if (atom_load_seq(&rt.idle.asleep) == 0) {
+        } else if (atom_load_seq(&rt.idle.asleep) == 0) { /* seq: only a measure */
             pause = PAUSE_BUSY;
         } else {
             quiet = 0;
@@ -144,9 +150,10 @@ static void *monitor_main(void *arg)
 
 void monitor_wake(void)
 {
-    if (LIKELY(!atom_load_seq(&rt.monitor_asleep))) /* [W monitor] we are awake, now look; pairs with sleep_until_woken */
+    if (LIKELY(
+            !atom_load_seq(&rt.monitor_asleep))) /* [W monitor] we are awake, now look; pairs with sleep_until_woken */
         return;
-    atom_store_seq(&rt.monitor_asleep, 0);
+    atom_store_seq(&rt.monitor_asleep, 0); /* [W monitor] awake again */
     os_futex_wake(&rt.monitor_asleep, 1);
 }
 

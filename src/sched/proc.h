@@ -34,11 +34,11 @@ struct counters {
 /* The right to run tasks, with everything that is kept once per processor. */
 struct proc {
     /* Owner only. */
-    unsigned number; /* immutable */
-    unsigned streak; /* tasks in a row that came from the next slot */
+    unsigned number;    /* immutable */
+    unsigned streak;    /* tasks in a row that came from the next slot */
     uint32_t fair_tick; /* when the other queues get their turn (N2) */
     bool fair_oldest;   /* that turn is the oldest new task's, not the global queue's */
-    bool starved; /* a task could not be run for want of memory: pause before the next try */
+    bool starved;       /* a task could not be run for want of memory: pause before the next try */
     uint32_t random;
     uint64_t id_next, id_end; /* task numbers taken in advance */
     struct slab_cache records;
@@ -64,13 +64,13 @@ struct proc {
 
 /* An OS thread that runs tasks. */
 struct worker {
-    struct self self;           /* first (T2); self.current is the running task, or &base */
-    struct proc *proc;          /* itself */
-    int *errno_place;           /* immutable: this thread's errno */
-    struct task *handed;        /* itself: what its own stack should run next */
-    struct task base;           /* its own stack, as a context */
-    bool searching;             /* itself: counted in idle.searching */
-    bool trimmed;               /* itself: memory was given back since it last ran a task */
+    struct self self;    /* first (T2); self.current is the running task, or &base */
+    struct proc *proc;   /* itself */
+    int *errno_place;    /* immutable: this thread's errno */
+    struct task *handed; /* itself: what its own stack should run next */
+    struct task base;    /* its own stack, as a context */
+    bool searching;      /* itself: counted in idle.searching */
+    bool trimmed;        /* itself: memory was given back since it last ran a task */
     struct sanitizer_fiber fiber;
     void *signal_stack;
     pthread_t thread;
@@ -94,14 +94,14 @@ enum runtime_state { RUNTIME_NONE, RUNTIME_STARTING, RUNTIME_RUNNING, RUNTIME_ST
 struct runtime {
     /* Read by all, written rarely. */
     _Atomic uint32_t state;
-    _Atomic uint32_t procs;    /* in use: numbers below it */
-    _Atomic uint32_t alone;    /* 1: one proc, so nobody steals. Leaves 1 under the heavy barrier */
-    bool asymmetric;           /* the heavy barrier exists */
-    bool pin_all;              /* every task is pinned */
-    int queue;                 /* capacity of rings */
+    _Atomic uint32_t procs; /* in use: numbers below it */
+    _Atomic uint32_t alone; /* 1: one proc, so nobody steals. Leaves 1 under the heavy barrier */
+    bool asymmetric;        /* the heavy barrier exists */
+    bool pin_all;           /* every task is pinned */
+    int queue;              /* capacity of rings */
     struct proc *proc[MAX_PROCS];
     struct worker *worker[MAX_PROCS]; /* [i] holds proc[i] */
-    _Atomic uint32_t made;     /* control lock: procs and workers that exist; read by all */
+    _Atomic uint32_t made;            /* control lock: procs and workers that exist; read by all */
 
     struct globq global;
     struct idle idle;
@@ -146,15 +146,15 @@ void switch_give_way(void);
 void switch_run(struct worker *w, struct task *t); /* from the worker's own stack */
 
 /* ready.c: the caller holds p */
-void queue_push(struct proc *p, struct task *t);       /* behind its like */
-void ready_on(struct proc *p, struct task *t);         /* into the next slot */
-void ready_chain(struct proc *p, struct task *first);  /* a list linked by next; NULL: none */
+void queue_push(struct proc *p, struct task *t);        /* behind its like */
+void ready_on(struct proc *p, struct task *t);          /* into the next slot */
+void ready_chain(struct proc *p, struct task *first);   /* a list linked by next; NULL: none */
 struct task *ready_batch(struct proc *p, uint64_t max); /* from the global queue: the first, the others are queued */
 
 /* worker.c */
 void worker_loop(struct worker *w);
 struct task *worker_search(struct proc *p, uint32_t tick); /* the part of worker_quick_next that isn't in line */
-bool worker_wanted(struct proc *p);               /* the worker's own stack has something to do */
+bool worker_wanted(struct proc *p);                        /* the worker's own stack has something to do */
 
 /* steal.c */
 struct task *steal_work(struct worker *w);
@@ -196,8 +196,8 @@ static inline struct task *next_swap_owner(struct proc *p, struct task *t)
 
 static inline uint32_t worker_tick(struct proc *p)
 {
-    uint32_t tick = atom_load_rlx(&p->tick) + 1;
-    atom_store_rlx(&p->tick, tick); /* rlx: the monitor only compares */
+    uint32_t tick = atom_load_rlx(&p->tick) + 1; /* rlx: our own */
+    atom_store_rlx(&p->tick, tick);              /* rlx: the monitor only compares */
     return tick;
 }
 

@@ -58,7 +58,7 @@ struct task *ready_batch(struct proc *p, uint64_t max)
     for (struct task *t = first->next, *next; t; t = next) {
         next = t->next;
         /* Woken crowds come here still marked as parked. */
-        if (atom_load_rlx(&t->state) != TASK_NEW) /* rlx: ours */
+        if (atom_load_rlx(&t->state) != TASK_NEW)  /* rlx: ours */
             atom_store_rlx(&t->state, TASK_READY); /* rlx: for reports */
         queue_push(p, t);
     }

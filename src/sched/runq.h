@@ -22,7 +22,8 @@ struct runq {
 
 static inline uint32_t runq_length(const struct runq *q)
 {
-    uint32_t head = atom_load_rlx((_Atomic uint32_t *)&q->head); /* rlx: a hint; head first, so never negative for the owner */
+    uint32_t head =
+        atom_load_rlx((_Atomic uint32_t *)&q->head); /* rlx: a hint; head first, so never negative for the owner */
     return atom_load_rlx((_Atomic uint32_t *)&q->tail) - head;
 }
 
@@ -30,7 +31,8 @@ static inline uint32_t runq_length(const struct runq *q)
 static inline bool runq_push_owner(struct runq *q, struct task *t)
 {
     uint32_t tail = atom_load_rlx(&q->tail); /* rlx: our own */
-    uint32_t head = atom_load_acq(&q->head); /* [Q taken] pairs with the takers' cas: they have read the slots below it */
+    uint32_t head =
+        atom_load_acq(&q->head); /* [Q taken] pairs with the takers' cas: they have read the slots below it */
     if (UNLIKELY(tail - head >= q->capacity))
         return false;
     atom_store_rlx(&q->slot[tail & (q->capacity - 1)], t); /* rlx: published by the next store */
@@ -46,7 +48,7 @@ static inline struct task *runq_pop_owner(struct runq *q, bool alone)
     while (head != tail) {
         struct task *t = atom_load_rlx(&q->slot[head & (q->capacity - 1)]); /* rlx: we wrote it */
         if (alone)
-            atom_store_rlx(&q->head, head + 1); /* rlx: nobody else looks */
+            atom_store_rlx(&q->head, head + 1);               /* rlx: nobody else looks */
         if (alone || atom_cas_rel(&q->head, &head, head + 1)) /* [Q taken] our read of the slot -> before its reuse */
             return t;
     }

@@ -82,12 +82,12 @@ static void work(struct worker *w)
     fiber_of_thread(&w->fiber);
     guard_thread_enter(&w->signal_stack); /* without it an overflow just kills without the message */
     mote_self_worker = w;
-    if (atom_load_seq(&rt.alone))
+    if (atom_load_seq(&rt.alone))  /* seq: rare */
         lock_bias_begin(&w->self); /* no monitor will: there is nobody else to be awake */
     worker_loop(w);
     mote_self_worker = NULL;
     guard_thread_leave(w->signal_stack);
-    atom_sub_seq(&rt.live_workers, 1);
+    atom_sub_seq(&rt.live_workers, 1); /* seq: our last writes -> end_workers, which frees what we used */
 }
 
 static void *worker_main(void *arg)
@@ -98,10 +98,10 @@ static void *worker_main(void *arg)
 
 static int start_thread(struct worker *w)
 {
-    atom_add_seq(&rt.live_workers, 1);
+    atom_add_seq(&rt.live_workers, 1); /* seq: before the thread can count itself out */
     int error = pthread_create(&w->thread, NULL, worker_main, w);
     if (error)
-        atom_sub_seq(&rt.live_workers, 1);
+        atom_sub_seq(&rt.live_workers, 1); /* seq: our last writes -> end_workers, which frees what we used */
     w->own_thread = error == 0;
     return -error;
 }
@@ -138,22 +138,22 @@ static int start_threads(uint32_t procs)
 
 static void free_all(void)
 {
-    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) {
+    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */
         timers_close(&rt.proc[i]->timers);
         free(rt.proc[i]);
         free(rt.worker[i]);
     }
-    atom_store_seq(&rt.made, 0);
+    atom_store_seq(&rt.made, 0); /* seq: nothing else runs, here and below */
     slab_release_all(slab_classes, ARRAY_LENGTH(slab_classes));
     block_reset();
     home_table_close();
     guard_remove();
     rt.global.first = rt.global.last = NULL;
-    atom_store_seq(&rt.global.count, 0);
+    atom_store_seq(&rt.global.count, 0); /* seq: as above */
     rt.idle.first = NULL;
-    atom_store_seq(&rt.idle.asleep, 0);
-    atom_store_seq(&rt.idle.searching, 0);
-    atom_store_seq(&rt.shared_spawned, 0);
+    atom_store_seq(&rt.idle.asleep, 0);    /* seq: as above */
+    atom_store_seq(&rt.idle.searching, 0); /* seq: as above */
+    atom_store_seq(&rt.shared_spawned, 0); /* seq: as above */
 }
 
 static int prepare(const mote_config *given)
@@ -172,10 +172,10 @@ static int prepare(const mote_config *given)
     rt.pin_all = c.pinned || sanitizer_pins_all();
     rt.queue = c.queue;
     rt.main_result = 0;
-    if (atom_load_seq(&rt.next_id) == 0)
-        atom_store_seq(&rt.next_id, 1); /* numbers go on from runtime to runtime */
-    atom_store_seq(&rt.procs, (uint32_t)c.procs);
-    atom_store_seq(&rt.alone, c.procs == 1 && rt.asymmetric);
+    if (atom_load_seq(&rt.next_id) == 0)                      /* seq: no worker runs yet, here and below */
+        atom_store_seq(&rt.next_id, 1);                       /* numbers go on from runtime to runtime */
+    atom_store_seq(&rt.procs, (uint32_t)c.procs);             /* seq: as above */
+    atom_store_seq(&rt.alone, c.procs == 1 && rt.asymmetric); /* seq: as above */
     guard_install(describe_current);
     return 0;
 }
@@ -184,12 +184,12 @@ static int prepare(const mote_config *given)
 static int open_runtime(const mote_config *config)
 {
     uint32_t none = RUNTIME_NONE;
-    if (!atom_cas_seq(&rt.state, &none, RUNTIME_STARTING))
+    if (!atom_cas_seq(&rt.state, &none, RUNTIME_STARTING)) /* [R state] one caller wins (U1) */
         return -EBUSY;
     int error = prepare(config);
     if (error < 0) {
         home_table_close();
-        atom_store_seq(&rt.state, RUNTIME_NONE);
+        atom_store_seq(&rt.state, RUNTIME_NONE); /* [R state] given up */
     }
     return error;
 }
@@ -197,20 +197,20 @@ static int open_runtime(const mote_config *config)
 /* From here on workers leave their loops. False when one did not in time. */
 static bool end_workers(void)
 {
-    atom_store_seq(&rt.state, RUNTIME_ENDING);
-    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) {
-        atom_store_seq(&rt.proc[i]->attention, 1); /* [A attention] the state -> attend */
+    atom_store_seq(&rt.state, RUNTIME_ENDING);               /* [A attention] before attention: attend sees it */
+    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */
+        atom_store_seq(&rt.proc[i]->attention, 1);           /* [A attention] the state -> attend */
         os_futex_wake(&rt.proc[i]->attention, 1);
     }
     monitor_stop();
     int64_t deadline = os_now() + END_PATIENCE;
-    for (unsigned tries = 0; atom_load_seq(&rt.live_workers) > 0; tries++) {
+    for (unsigned tries = 0; atom_load_seq(&rt.live_workers) > 0; tries++) { /* seq: pairs with work */
         idle_wake_all();
         if (os_now() > deadline)
             return false;
         os_back_off(tries);
     }
-    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++)
+    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) /* [R made] */
         if (rt.worker[i]->own_thread)
             pthread_join(rt.worker[i]->thread, NULL);
     return true;
@@ -223,7 +223,7 @@ static int close_runtime(void)
     lock_bias_end();
     if (clean)
         free_all();
-    atom_store_seq(&rt.state, clean ? RUNTIME_NONE : RUNTIME_LEFT);
+    atom_store_seq(&rt.state, clean ? RUNTIME_NONE : RUNTIME_LEFT); /* [R state] */
     lock_drop(&rt.control);
     return clean ? 0 : -EBUSY;
 }
@@ -236,7 +236,7 @@ static int start(const mote_config *config)
     int error = open_runtime(config);
     if (error < 0)
         return error;
-    uint32_t procs = atom_load_seq(&rt.procs);
+    uint32_t procs = atom_load_seq(&rt.procs); /* seq: stored by prepare, in this thread */
     lock_take(&rt.control);
     error = make_procs(procs);
     if (!error)
@@ -266,7 +266,7 @@ PUBLIC int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv
     int error = start(NULL);
     if (error < 0)
         return error;
-    atom_store_seq(&rt.main_done, 0);
+    atom_store_seq(&rt.main_done, 0); /* seq: before the main task exists */
     error = task_make_main(main_fn, argc, argv);
     while (!error && !atom_load_acq(&rt.main_done)) /* [R main] pairs with runtime_main_ended */
         os_futex_wait(&rt.main_done, 0, INT64_MAX);
@@ -283,7 +283,7 @@ PUBLIC int mote_stop(int64_t deadline)
     if (w)
         return -EDEADLK;
     uint32_t running = RUNTIME_RUNNING;
-    if (!atom_cas_seq(&rt.state, &running, RUNTIME_STOPPING))
+    if (!atom_cas_seq(&rt.state, &running, RUNTIME_STOPPING)) /* [R state] one caller wins (U1) */
         return -ESHUTDOWN;
     size_t left;
     for (unsigned tries = 0; (left = mote_task_count()) > 0 && os_now() < deadline; tries++)
@@ -294,21 +294,21 @@ PUBLIC int mote_stop(int64_t deadline)
 
 PUBLIC int mote_procs(void)
 {
-    uint32_t state = atom_load_acq(&rt.state); /* [R state] pairs with mote_start */
+    uint32_t state = atom_load_acq(&rt.state);                           /* [R state] pairs with mote_start */
     return state >= RUNTIME_RUNNING ? (int)atom_load_rlx(&rt.procs) : 0; /* rlx: a number that may change at any time */
 }
 
 static void set_procs(uint32_t procs)
 {
-    uint32_t before = atom_load_seq(&rt.procs);
+    uint32_t before = atom_load_seq(&rt.procs); /* seq: under the control lock */
     if (before == 1 && procs > 1) {
         /* Thieves come: after the barrier every owner has seen it (runq_pop_owner, fresh_pop_owner). */
-        atom_store_seq(&rt.alone, 0);
+        atom_store_seq(&rt.alone, 0); /* seq: then the barrier */
         os_barrier_heavy();
     }
-    atom_store_seq(&rt.procs, procs); /* [R procs] the procs made -> steal_work */
-    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) {
-        atom_store_seq(&rt.proc[i]->attention, 1); /* [A attention] the number -> attend */
+    atom_store_seq(&rt.procs, procs);                        /* [R procs] the procs made -> steal_work */
+    for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */
+        atom_store_seq(&rt.proc[i]->attention, 1);           /* [A attention] the number -> attend */
         os_futex_wake(&rt.proc[i]->attention, 1);
     }
     idle_wake_all();
@@ -318,10 +318,10 @@ PUBLIC int mote_set_procs(int procs)
 {
     if (procs < 1 || procs > MAX_PROCS)
         return -EINVAL;
-    if (atom_load_seq(&rt.state) != RUNTIME_RUNNING)
+    if (atom_load_seq(&rt.state) != RUNTIME_RUNNING) /* [R state] */
         return -ESHUTDOWN;
     lock_take(&rt.control);
-    int error = atom_load_seq(&rt.state) == RUNTIME_RUNNING ? 0 : -ESHUTDOWN;
+    int error = atom_load_seq(&rt.state) == RUNTIME_RUNNING ? 0 : -ESHUTDOWN; /* [R state] */
     if (!error)
         error = make_procs((uint32_t)procs);
     if (!error) {

@@ -111,8 +111,8 @@ static inline bool stack_in_place(struct task *t)
 static inline void go_to(struct worker *w, struct task *from, struct task *t, uintptr_t after)
 {
     w->self.current = t;
-    bool is_new = atom_load_rlx(&t->state) == TASK_NEW;    /* rlx: ours */
-    atom_store_rlx(&t->state, TASK_RUNNING);               /* rlx: for reports */
+    bool is_new = atom_load_rlx(&t->state) == TASK_NEW; /* rlx: ours */
+    atom_store_rlx(&t->state, TASK_RUNNING);            /* rlx: for reports */
     if (UNDER_ASAN || UNDER_TSAN)
         sanitizer_leave(fiber_of(w, from), fiber_of(w, t), after == AFTER_END);
     if (is_new)
@@ -221,7 +221,7 @@ static void restart_in_place(struct worker *w, struct task *from, struct task *t
     h->occupant = t;
     t->home = h->number;
     w->self.current = t;
-    atom_store_rlx(&t->state, TASK_RUNNING);               /* rlx: for reports */
+    atom_store_rlx(&t->state, TASK_RUNNING); /* rlx: for reports */
     *w->errno_place = 0;
     task_retire(p, from);
     switch_restart(h->top, record_start(t));

@@ -81,9 +81,10 @@ static void check_arguments(const struct mote__site *site, const intptr_t *args)
         if (UNLIKELY((pointers & 1) && sched_is_own_stack((uint64_t)args[i]))) {
             char text[80];
             task_describe(sched_self(), text, sizeof text);
-            msg_fatal("%s:%d: argument %u of %s points into the stack of task %s, which other tasks must not use: pass it by "
-                      "value, allocate it, or start the caller by mote_go_pinned",
-                      site->file, site->line, i + 1, site->name, text);
+            msg_fatal(
+                "%s:%d: argument %u of %s points into the stack of task %s, which other tasks must not use: pass it by "
+                "value, allocate it, or start the caller by mote_go_pinned",
+                site->file, site->line, i + 1, site->name, text);
         }
 }
 
@@ -138,8 +139,8 @@ static void give_way_when_far_ahead(struct worker *w)
         switch_give_way();
 }
 
-static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags, struct task **out,
-                 const char *name)
+static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
+                 struct task **out, const char *name)
 {
     if (UNLIKELY(atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
         return -ESHUTDOWN;
@@ -245,7 +246,8 @@ PUBLIC size_t mote_task_count(void)
     uint64_t ended = 0, spawned = 0;
     uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with make_procs */
     for (uint32_t i = 0; i < made; i++)
-        ended += atom_load_rlx(&rt.proc[i]->n.ended); /* rlx: statistics; ends first, so that the difference isn't negative */
+        ended += atom_load_rlx(
+            &rt.proc[i]->n.ended); /* rlx: statistics; ends first, so that the difference isn't negative */
     for (uint32_t i = 0; i < made; i++)
         spawned += atom_load_rlx(&rt.proc[i]->n.spawned); /* rlx: as above */
     return (size_t)(spawned + atom_load_rlx(&rt.shared_spawned) - ended);

@@ -21,15 +21,15 @@ struct timer {
     void (*fire)(struct timer *t); /* must not block or switch; may make tasks ready */
     void *arg;
     _Atomic(struct timers *) in; /* both heaps' locks, in timers_move; else immutable */
-    uint32_t index;         /* in->lock */
-    _Atomic uint32_t fired; /* 0 armed, 1 being fired, 2 over */
+    uint32_t index;              /* in->lock */
+    _Atomic uint32_t fired;      /* 0 armed, 1 being fired, 2 over */
 };
 
 struct timers {
     struct lock lock;
-    struct timer **heap;       /* lock */
-    uint32_t count, room;      /* lock */
-    _Atomic int64_t earliest;  /* lock; read by all */
+    struct timer **heap;      /* lock */
+    uint32_t count, room;     /* lock */
+    _Atomic int64_t earliest; /* lock; read by all */
 };
 
 void timers_init(struct timers *ts);

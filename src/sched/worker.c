@@ -93,17 +93,19 @@ static void retire(struct worker *w)
 {
     struct proc *p = w->proc;
     struct task *t;
-    while ((t = next_swap_owner(p, NULL)) || (t = runq_pop_owner(&p->ring, false)) || (t = fresh_pop_owner(&p->fresh, false)))
+    while ((t = next_swap_owner(p, NULL)) || (t = runq_pop_owner(&p->ring, false)) ||
+           (t = fresh_pop_owner(&p->fresh, false)))
         globq_push(&rt.global, t, t, 1);
     timers_move(&p->timers, &rt.proc[0]->timers);
     slab_flush(&record_slab, &p->records, 0);
     block_flush(&p->blocks);
     idle_end_search(w, false);
     idle_wake_all();
-    while (p->number >= atom_load_seq(&rt.procs) && atom_load_seq(&rt.state) != RUNTIME_ENDING) {
-        while (!atom_load_acq(&p->attention)) /* [A attention] pairs with mote_set_procs and the end */
+    while (p->number >= atom_load_seq(&rt.procs) &&
+           atom_load_seq(&rt.state) != RUNTIME_ENDING) { /* [A attention] looked at after it was taken back */
+        while (!atom_load_acq(&p->attention))            /* [A attention] pairs with mote_set_procs and the end */
             os_futex_wait(&p->attention, 0, INT64_MAX);
-        atom_store_seq(&p->attention, 0);
+        atom_store_seq(&p->attention, 0); /* [A attention] as in attend */
     }
 }
 
@@ -111,17 +113,18 @@ static void retire(struct worker *w)
 static bool attend(struct worker *w)
 {
     struct proc *p = w->proc;
-    atom_store_seq(&p->attention, 0); /* [A attention] taken back before the reasons are looked at */
-    if (atom_load_seq(&rt.state) == RUNTIME_ENDING)
+    atom_store_seq(&p->attention, 0);               /* [A attention] taken back before the reasons are looked at */
+    if (atom_load_seq(&rt.state) == RUNTIME_ENDING) /* [A attention] */
         return false;
-    if (p->number >= atom_load_seq(&rt.procs))
+    if (p->number >= atom_load_seq(&rt.procs)) /* [A attention] */
         retire(w);
-    return atom_load_seq(&rt.state) != RUNTIME_ENDING;
+    return atom_load_seq(&rt.state) != RUNTIME_ENDING; /* [A attention] */
 }
 
 static struct task *take_global(struct proc *p)
 {
-    uint64_t share = globq_count(&rt.global) / atom_load_rlx(&rt.procs) + 1, half = p->ring.capacity / 2; /* rlx: a measure */
+    uint64_t share = globq_count(&rt.global) / atom_load_rlx(&rt.procs) + 1,
+             half = p->ring.capacity / 2; /* rlx: a measure */
     return ready_batch(p, share < half ? share : half);
 }
 
@@ -129,7 +132,8 @@ static struct task *find_work(struct worker *w)
 {
     struct proc *p = w->proc;
     for (;;) {
-        if (UNLIKELY(atom_load_acq(&p->attention)) && !attend(w)) /* [A attention] pairs with mote_set_procs and the end */
+        if (UNLIKELY(atom_load_acq(&p->attention)) &&
+            !attend(w)) /* [A attention] pairs with mote_set_procs and the end */
             return NULL;
         if (timer_due(p))
             timers_run(&p->timers, os_now());

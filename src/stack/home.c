@@ -30,7 +30,7 @@ int home_table_open(size_t max_stack, unsigned cap)
     homes.size = (max_stack + PAGE - 1) & -PAGE;
     homes.cap = cap;
     /* Without the asymmetric barrier there is no safe way out of PRIVATE. */
-    atom_store_seq(&homes.mode, os_barrier_ready() ? HOME_PRIVATE : HOME_SHARED);
+    atom_store_seq(&homes.mode, os_barrier_ready() ? HOME_PRIVATE : HOME_SHARED); /* seq: no worker runs yet */
     return 0;
 }
 
@@ -82,7 +82,8 @@ static bool make_group(bool pinned)
         return false;
     os_no_huge(range, stride() * want);
     unsigned made = 0;
-    while (made < want && furnish(pinned ? HOME_MAX - fixed - made : copied + made + 1, range + made * stride(), pinned))
+    while (made < want &&
+           furnish(pinned ? HOME_MAX - fixed - made : copied + made + 1, range + made * stride(), pinned))
         made++;
     os_release(made < want ? range + made * stride() : NULL, (want - made) * stride());
     if (pinned)
@@ -182,8 +183,8 @@ struct task *home_release_shared(struct home *h)
     if (h->by_word)
         atom_store_rel(&h->word, 0); /* [H release] the home's bytes and occupant -> the next holder */
     else
-        atom_store_rel(&h->running, 0); /* [H release] the same */
-    atom_fence_seq();                   /* [H pend] free, then look for waiters; pairs with home_pend */
+        atom_store_rel(&h->running, 0);      /* [H release] the same */
+    atom_fence_seq();                        /* [H pend] free, then look for waiters; pairs with home_pend */
     if (LIKELY(!atom_load_rlx(&h->pending))) /* rlx: after the fence */
         return NULL;
     return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] their links -> us */
@@ -194,8 +195,9 @@ struct task *home_pend(struct home *h, struct task *t)
     struct task *newest = atom_load_rlx(&h->pending); /* rlx: the compare-and-swap checks it */
     do
         t->next = newest;
-    while (!atom_cas_seq(&h->pending, &newest, t)); /* [H pend] wait, then look whether it is free; t's link -> the taker */
-    if (atom_load_seq(&h->word) || atom_load_seq(&h->running))
+    while (!atom_cas_seq(&h->pending, &newest,
+                         t)); /* [H pend] wait, then look whether it is free; t's link -> the taker */
+    if (atom_load_seq(&h->word) || atom_load_seq(&h->running)) /* [H pend] */
         return NULL;
     return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] whoever swaps has them all */
 }
@@ -284,10 +286,7 @@ void home_trim(struct home *h, size_t live)
     h->deep = false;
 }
 
-static size_t occupied(const struct home *h)
-{
-    return h->occupant ? (size_t)(h->top - (char *)h->occupant->sp) : 0;
-}
+static size_t occupied(const struct home *h) { return h->occupant ? (size_t)(h->top - (char *)h->occupant->sp) : 0; }
 
 /* Mode PRIVATE: turned to CHANGING for the time of the pass, so that nobody starts to hold a home. */
 static void trim_private(void)
@@ -338,7 +337,8 @@ const struct home *home_of_guard(const void *address)
 {
     if (!homes.at)
         return NULL;
-    unsigned copied = atom_load_acq(&homes.copied), fixed = atom_load_acq(&homes.pinned); /* [H made] pairs with make_group */
+    unsigned copied = atom_load_acq(&homes.copied),
+             fixed = atom_load_acq(&homes.pinned); /* [H made] pairs with make_group */
     for (unsigned i = 1; i <= copied; i++)
         if (guards(&homes.at[i], address))
             return &homes.at[i];

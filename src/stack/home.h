@@ -29,17 +29,17 @@
 enum home_mode { HOME_PRIVATE, HOME_CHANGING, HOME_SHARED };
 
 struct home {
-    _Atomic uint32_t word;            /* 1: held, taken by compare-and-swap */
-    _Atomic uint32_t running;         /* 1: held, taken in mode PRIVATE */
-    _Atomic(struct task *) pending;   /* tasks that found it held, newest first */
-    struct task *occupant;            /* S1: whose bytes are in it; NULL: nobody's */
-    char *low;                        /* immutable: lowest usable address; the guard is below */
-    char *top;                        /* immutable: 16-aligned */
-    struct home *next_spare;          /* owner of the list it is in */
-    uint16_t number;                  /* immutable */
-    bool pinned;                      /* immutable */
-    bool by_word;                     /* S1: how it is held; stays true once it was held by word */
-    bool deep;                        /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
+    _Atomic uint32_t word;          /* 1: held, taken by compare-and-swap */
+    _Atomic uint32_t running;       /* 1: held, taken in mode PRIVATE */
+    _Atomic(struct task *) pending; /* tasks that found it held, newest first */
+    struct task *occupant;          /* S1: whose bytes are in it; NULL: nobody's */
+    char *low;                      /* immutable: lowest usable address; the guard is below */
+    char *top;                      /* immutable: 16-aligned */
+    struct home *next_spare;        /* owner of the list it is in */
+    uint16_t number;                /* immutable */
+    bool pinned;                    /* immutable */
+    bool by_word;                   /* S1: how it is held; stays true once it was held by word */
+    bool deep;                      /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
 };
 
 #define HOME_GUARD ((size_t)64 << 10)
@@ -47,14 +47,14 @@ struct home {
 #define HOME_MAX 65535
 
 struct home_table {
-    struct home *at;         /* [1 .. HOME_MAX] */
-    size_t size;             /* immutable while running: usable bytes of each */
-    unsigned cap;            /* immutable while running: copied homes at most */
-    _Atomic uint32_t mode;   /* enum home_mode */
+    struct home *at;       /* [1 .. HOME_MAX] */
+    size_t size;           /* immutable while running: usable bytes of each */
+    unsigned cap;          /* immutable while running: copied homes at most */
+    _Atomic uint32_t mode; /* enum home_mode */
     struct lock lock;
-    _Atomic unsigned copied; /* lock: how many there are, numbers 1 .. copied; read by all */
-    _Atomic unsigned pinned; /* lock: numbers HOME_MAX - pinned + 1 .. HOME_MAX */
-    struct home *spare[2];   /* lock: vacated ones: [0] copied (mode PRIVATE only), [1] pinned */
+    _Atomic unsigned copied;    /* lock: how many there are, numbers 1 .. copied; read by all */
+    _Atomic unsigned pinned;    /* lock: numbers HOME_MAX - pinned + 1 .. HOME_MAX */
+    struct home *spare[2];      /* lock: vacated ones: [0] copied (mode PRIVATE only), [1] pinned */
     _Atomic uint32_t none_left; /* no pinned home could be made, and none was vacated since */
 };
 extern struct home_table homes;
@@ -65,7 +65,7 @@ struct home_cache {
     unsigned count[2];
     uint16_t hint[4]; /* homes vacated last in mode SHARED: perhaps still without an occupant */
     unsigned hints;
-    unsigned hand;    /* where the search for somebody else's home goes on */
+    unsigned hand; /* where the search for somebody else's home goes on */
 };
 
 /* 0 or -ENOMEM. */
@@ -79,7 +79,8 @@ static inline bool home_acquire_private(struct home *h)
 {
     if (UNLIKELY(atom_load_rlx(&homes.mode) != HOME_PRIVATE)) /* rlx: looked at again below */
         return false;
-    atom_store_rlx(&h->running, 1); /* [H mode] store running, then look at the mode; pairs with turn_mode's heavy barrier */
+    atom_store_rlx(&h->running,
+                   1); /* [H mode] store running, then look at the mode; pairs with turn_mode's heavy barrier */
     atom_compiler_barrier();
     if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) /* [H mode] */
         return true;
@@ -90,10 +91,7 @@ static inline bool home_acquire_private(struct home *h)
 bool home_acquire_slow(struct home *h);
 
 /* Tries to hold a copied home. */
-static inline bool home_acquire(struct home *h)
-{
-    return LIKELY(home_acquire_private(h)) || home_acquire_slow(h);
-}
+static inline bool home_acquire(struct home *h) { return LIKELY(home_acquire_private(h)) || home_acquire_slow(h); }
 
 struct task *home_release_shared(struct home *h);
 

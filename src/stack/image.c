@@ -32,7 +32,7 @@ static int resize(struct task *t, unsigned class, struct block_caches *caches, s
     else
         atom_count(&n->cut);
     image_drop(t, caches);
-    t->image_class = (uint8_t)class;
+    t->image_class = (uint8_t) class;
     if (class)
         *block_slot(t) = block;
     return 0;

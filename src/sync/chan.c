@@ -292,6 +292,7 @@ PUBLIC void mote__chan_free(struct mote__chan *c)
     if (!c || atom_sub_acq_rel(&c->refs, 1) > 1) /* [C refs] every owner's uses -> the last one's free, at both ends */
         return;
     if (c->senders.first || c->receivers.first)
-        msg_fatal("mote_chan_free: somebody still waits on the channel: close it first, and let its users drop their references");
+        msg_fatal("mote_chan_free: somebody still waits on the channel: close it first, and let its users drop their "
+                  "references");
     free(c);
 }

@@ -45,7 +45,8 @@ static inline int mailbox_put(struct task *t, const void *element, size_t size)
         return 0;
     }
     if (size < 8) {
-        uint64_t word = 0; /* put together here: a narrow store into the record would stall the wide load that follows */
+        uint64_t word =
+            0; /* put together here: a narrow store into the record would stall the wide load that follows */
         if (LIKELY(size == 4)) /* a constant size is one move, not a call */
             memcpy(&word, element, 4);
         else

@@ -26,7 +26,8 @@ PUBLIC void mote_wg_add(mote_wg *wg, int n)
     lock_take(&g->lock);
     int32_t count;
     if (UNLIKELY(__builtin_add_overflow(g->count, n, &count) || count < 0))
-        msg_fatal("mote_wg_add: the count of the wait group is below zero or above 2^31 - 1: more were done than added?");
+        msg_fatal(
+            "mote_wg_add: the count of the wait group is below zero or above 2^31 - 1: more were done than added?");
     g->count = count;
     if (count > 0 || !g->waiters.first) {
         lock_drop(&g->lock);
