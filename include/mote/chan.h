@@ -82,7 +82,7 @@ void mote__chan_free(struct mote__chan *c);
 #define mote_chan_free(c) mote__chan_free(MOTE__CHAN(c))
 
 /* Declares v and runs the block for each element, until the channel is closed and drained. May switch. */
-#define mote_chan_range(c, v) for (MOTE__ELEMENT(c) v; mote_recv(c, &v) == 0;)
+#define mote_chan_range(c, v) for (MOTE__ELEMENT(c) v; mote_recv(c, &v) == 0;) // NOLINT(bugprone-macro-parentheses)
 
 #define MOTE__WITH_VALUE(how, c, ...)                                                                                  \
     __extension__({                                                                                                    \

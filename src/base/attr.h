@@ -13,6 +13,8 @@
 #define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 #define CACHE_LINE 64
 #define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
+/* For walkers that read what others may be changing, and can bear a wrong number. */
+#define RACY_READER __attribute__((no_sanitize("thread")))
 #define PUBLIC __attribute__((visibility("default")))
 #define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 

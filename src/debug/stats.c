@@ -10,7 +10,7 @@
 #include <errno.h>
 
 /* One record. Its stack's depth is only meaningful while it is parked; a racing walker gets a wrong number, never a fault. */
-static void count_record(void *object, void *arg)
+static RACY_READER void count_record(void *object, void *arg)
 {
     struct task *t = object;
     struct mote_stats *s = arg;

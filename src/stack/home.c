@@ -61,7 +61,7 @@ static bool furnish(unsigned number, char *slice, bool pinned)
         return false;
     sanitizer_stack_made(slice + HOME_GUARD, homes.size);
     h->low = slice + HOME_GUARD;
-    h->top = slice + stride() - (number % 32) * CACHE_LINE;
+    h->top = slice + stride() - (size_t)(number % 32) * CACHE_LINE;
     h->number = (uint16_t)number;
     h->pinned = pinned;
     h->next_spare = homes.spare[pinned];
