@@ -136,8 +136,21 @@ static int start_threads(uint32_t procs)
     return error;
 }
 
+/* What a task that is discarded holds outside the slabs. */
+static void discard(void *object, void *arg)
+{
+    struct task *t = object;
+    (void)arg;
+    if (atom_load_rlx(&t->state) == TASK_FREE) /* rlx: nothing else runs */
+        return;
+    if (t->image_class > BLOCK_SLAB_CLASSES)
+        image_drop(t, NULL);
+    free(t->extra);
+}
+
 static void free_all(void)
 {
+    slab_each(&record_slab, discard, NULL);
     for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */
         timers_close(&rt.proc[i]->timers);
         free(rt.proc[i]);

@@ -17,6 +17,8 @@ void timers_init(struct timers *ts)
 
 void timers_close(struct timers *ts)
 {
+    for (uint32_t i = 0; i < ts->count; i++)
+        free(ts->heap[i]);
     free(ts->heap);
     ts->heap = NULL;
     ts->count = ts->room = 0;

@@ -33,7 +33,7 @@ struct timers {
 };
 
 void timers_init(struct timers *ts);
-/* Frees the heap; timers left in it are forgotten. */
+/* Frees the heap and the timers left in it, each of which is the start of a block from malloc. */
 void timers_close(struct timers *ts);
 
 /* Arms t, with when, fire and arg set. -ENOMEM. */

@@ -35,16 +35,18 @@ int home_table_open(size_t max_stack, unsigned cap)
 }
 
 /* Homes were reserved in groups that may have been cut short, so each goes on its own. */
+static void release_range(unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++)
+        os_release(homes.at[i].low - HOME_GUARD, stride());
+}
+
 void home_table_close(void)
 {
     if (!homes.at)
         return;
-    for (unsigned i = 1; i <= HOME_MAX; i++) {
-        if (homes.at[i].low)
-            os_release(homes.at[i].low - HOME_GUARD, stride());
-        else if (i > atom_load_rlx(&homes.copied)) /* rlx: nothing else runs */
-            i = i < HOME_MAX - atom_load_rlx(&homes.pinned) ? HOME_MAX - atom_load_rlx(&homes.pinned) : i;
-    }
+    release_range(1, atom_load_rlx(&homes.copied));                       /* rlx: nothing else runs */
+    release_range(HOME_MAX + 1 - atom_load_rlx(&homes.pinned), HOME_MAX); /* rlx: as above */
     os_release(homes.at, sizeof(struct home) * (HOME_MAX + 1));
     homes.at = NULL;
     homes.spare[0] = homes.spare[1] = NULL;
