@@ -2,6 +2,9 @@
 /* lock - the contended side, and the bias.
  * Job:    wait for the word to become free without hammering its cache line; begin and end the bias.
  * Holds:  L1, L2. L3 one bias at a time: `owner` and lock_bias_active change under `turn`.
+ *         L4 when a bias begins, no former soloist but the new one itself is inside lock_take_solo: having looked at its bias
+ *            before that ended, it would take back its solo, which by then is the new soloist's. Who begins a bias has seen all
+ *            other workers asleep since the last one ended.
  * Why:    the pauses double, so under contention the present holder gets several sections done while the line is his; measured
  *         on two cores this gives more sections a second than a fair hand-over.
  */

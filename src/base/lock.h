@@ -32,6 +32,7 @@ extern _Atomic uint32_t lock_bias_active; /* somebody's bias is on, or is being 
 
 void lock_take_contended(struct lock *l);
 void lock_expel_soloist(struct lock *l);
+/* L4 (lock.c): all other workers were seen asleep after the last bias had ended. */
 void lock_bias_begin(struct self *w);
 void lock_bias_end(void);
 

@@ -65,16 +65,21 @@ static void give_token(struct worker *w)
     os_futex_wake(&w->token, 1);
 }
 
+/* Who has counted himself as a searcher for the one to be woken, and finds nobody asleep, has kept others from waking anyone
+ * meanwhile: he looks once more after he has taken the count back (D2). */
 static NOINLINE void wake_one(void)
 {
-    uint32_t none = 0;
-    if (!atom_cas_seq(&rt.idle.searching, &none, 1)) /* [I search] the woken one's place among the searchers (D2) */
-        return;
-    struct worker *w = pop();
-    if (w)
-        give_token(w);
-    else
-        atom_sub_seq(&rt.idle.searching, 1); /* [I search] nobody to wake */
+    do {
+        uint32_t none = 0;
+        if (!atom_cas_seq(&rt.idle.searching, &none, 1)) /* [I search] the woken one's place among the searchers (D2) */
+            return;
+        struct worker *w = pop();
+        if (w) {
+            give_token(w);
+            return;
+        }
+        atom_sub_seq(&rt.idle.searching, 1);                                     /* [I search] nobody to wake */
+    } while (atom_load_seq(&rt.global.count) && atom_load_seq(&rt.idle.asleep)); /* [I sleep] */
 }
 
 void idle_wake_one(void)
@@ -92,6 +97,13 @@ void idle_wake_all(void)
         atom_add_seq(&rt.idle.searching, 1); /* [I search] counted before it looks, or before its token (D2) */
         give_token(w);
     }
+}
+
+void idle_set_retired(struct worker *w, bool retired)
+{
+    lock_take(&rt.idle.lock);
+    w->retired = retired;
+    lock_drop(&rt.idle.lock);
 }
 
 /* At most half of the awake workers search. */

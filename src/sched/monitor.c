@@ -68,14 +68,14 @@ static bool look_at_all(void)
     return useful;
 }
 
-/* The one worker that is awake, if it is one; NULL else. */
+/* The one worker that is awake, if it is one; NULL else. Under the lock: who is seen asleep isn't inside any other (L4). */
 static struct worker *only_one_awake(void)
 {
     struct worker *one = NULL;
-    uint32_t procs = atom_load_acq(&rt.procs), awake = 0; /* [R procs] pairs with mote_set_procs */
+    uint32_t made = atom_load_acq(&rt.made), awake = 0; /* [R made] pairs with make_procs */
     lock_take(&rt.idle.lock);
-    for (uint32_t i = 0; i < procs; i++)
-        if (!rt.worker[i]->asleep) {
+    for (uint32_t i = 0; i < made; i++)
+        if (!rt.worker[i]->asleep && !rt.worker[i]->retired) {
             one = rt.worker[i];
             awake++;
         }
@@ -99,7 +99,9 @@ static void consider_bias(void)
     static uint64_t last_wakes;
     static int looks;
     uint64_t now = wakes();
-    struct worker *one = rt.asymmetric && !atom_load_rlx(&lock_bias_active) ? only_one_awake() : NULL; /* rlx: a hint */
+    /* [L bias] first that none is active, then who is awake (L4) */
+    bool free = rt.asymmetric && !atom_load_seq(&lock_bias_active);
+    struct worker *one = free ? only_one_awake() : NULL;
     looks = one && one == last && now == last_wakes ? looks + 1 : 0;
     last = one;
     last_wakes = now;

@@ -78,6 +78,7 @@ struct worker {
 
     struct worker *next_asleep; /* idle lock */
     bool asleep;                /* idle lock: in the list */
+    bool retired;               /* idle lock: its proc is not in use */
     _Atomic uint32_t token;     /* a waker stores 1 */
 } CACHE_ALIGNED;
 
@@ -164,6 +165,7 @@ bool steal_possible(void);
 void idle_wake_one(void);
 void idle_wake_all(void);
 void idle_sleep(struct worker *w);
+void idle_set_retired(struct worker *w, bool retired);
 bool idle_start_search(struct worker *w);
 void idle_end_search(struct worker *w, bool found);
 

@@ -101,12 +101,14 @@ static void retire(struct worker *w)
     block_flush(&p->blocks);
     idle_end_search(w, false);
     idle_wake_all();
+    idle_set_retired(w, true);
     while (p->number >= atom_load_seq(&rt.procs) &&
            atom_load_seq(&rt.state) != RUNTIME_ENDING) { /* [A attention] looked at after it was taken back */
         while (!atom_load_acq(&p->attention))            /* [A attention] pairs with mote_set_procs and the end */
             os_futex_wait(&p->attention, 0, INT64_MAX);
         atom_store_seq(&p->attention, 0); /* [A attention] as in attend */
     }
+    idle_set_retired(w, false);
 }
 
 /* False: the runtime ends. */

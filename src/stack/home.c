@@ -179,17 +179,19 @@ static struct task *reversed(struct task *newest)
     return oldest;
 }
 
-/* Of the two words only the holder's own is cleared: the other may be somebody's failed attempt. */
-struct task *home_release_shared(struct home *h)
+/* For who has just released it, and so may touch nothing of it but the pending list: the next holder may be there already. */
+struct task *home_waiting(struct home *h)
 {
-    if (h->by_word)
-        atom_store_rel(&h->word, 0); /* [H release] the home's bytes and occupant -> the next holder */
-    else
-        atom_store_rel(&h->running, 0);      /* [H release] the same */
     atom_fence_seq();                        /* [H pend] free, then look for waiters; pairs with home_pend */
     if (LIKELY(!atom_load_rlx(&h->pending))) /* rlx: after the fence */
         return NULL;
     return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] their links -> us */
+}
+
+struct task *home_release_word(struct home *h)
+{
+    atom_store_rel(&h->word, 0); /* [H release] the home's bytes and occupant -> the next holder */
+    return home_waiting(h);
 }
 
 struct task *home_pend(struct home *h, struct task *t)

@@ -93,18 +93,20 @@ bool home_acquire_slow(struct home *h);
 /* Tries to hold a copied home. */
 static inline bool home_acquire(struct home *h) { return LIKELY(home_acquire_private(h)) || home_acquire_slow(h); }
 
-struct task *home_release_shared(struct home *h);
+struct task *home_release_word(struct home *h);
+struct task *home_waiting(struct home *h);
 
 /* Ends the holding. Returns the tasks that waited for it, linked by next, oldest first: the caller makes them ready. */
 static inline struct task *home_release(struct home *h)
 {
     if (UNLIKELY(h->by_word))
-        return home_release_shared(h);
-    atom_store_rel(&h->running, 0); /* [H release] the home's bytes -> visible to the next holder */
+        return home_release_word(h);
+    atom_store_rel(&h->running,
+                   0); /* [H release] the home's bytes -> visible to the next holder; it isn't ours from here on */
     atom_compiler_barrier();
     if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) /* [H mode] pairs with turn_mode, as in home_acquire */
         return NULL;
-    return home_release_shared(h);
+    return home_waiting(h);
 }
 
 /* After home_acquire failed: leaves t waiting. Returns tasks that the caller must make ready, t among them, when the home
