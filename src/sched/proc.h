@@ -206,8 +206,9 @@ static inline uint32_t worker_tick(struct proc *p)
 /* What is in the next slot, if it is its turn; else NULL. */
 static inline struct task *worker_next_slot(struct proc *p, uint32_t tick)
 {
-    if (UNLIKELY(tick == p->fair_tick || atom_load_rlx(&p->attention) || /* rlx: looked at again and again */
-                 !atom_load_rlx(&p->next)))                              /* rlx: only a raid empties it */
+    if (UNLIKELY((int32_t)(tick - p->fair_tick) >= 0 ||
+                 atom_load_rlx(&p->attention) || /* rlx: looked at again and again */
+                 !atom_load_rlx(&p->next)))      /* rlx: only a raid empties it */
         return NULL;
     if (UNLIKELY(++p->streak > STREAK_MAX)) {
         if (runq_length(&p->ring) || fresh_length(&p->fresh))

@@ -316,8 +316,10 @@ static void set_procs(uint32_t procs)
     uint32_t before = atom_load_seq(&rt.procs); /* seq: under the control lock */
     if (before == 1 && procs > 1) {
         /* Thieves come: after the barrier every owner has seen it (runq_pop_owner, fresh_pop_owner). */
-        atom_store_seq(&rt.alone, 0); /* seq: then the barrier */
+        atom_store_seq(&rt.alone, 0); /* [N alone] then the barrier; pairs with take_queued */
         os_barrier_heavy();
+        while (atom_load_acq(&rt.proc[0]->next_busy)) /* [N alone] */
+            cpu_relax();
     }
     atom_store_seq(&rt.procs, procs);                        /* [R procs] the procs made -> steal_work */
     for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */

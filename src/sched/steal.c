@@ -69,7 +69,7 @@ struct task *steal_work(struct worker *w)
                 timers_run(&victim->timers, os_now());
         }
         struct task *t = worker_quick_next(w);
-        if (t)
+        if (t || runq_length(&p->ring) || fresh_length(&p->fresh)) /* runq_steal wants room in our own ring */
             return t;
         cpu_relax();
     }

@@ -62,13 +62,30 @@ static struct task *fair_turn(struct proc *p, uint32_t tick)
     return t ? t : ready_batch(p, 1);
 }
 
+/* N3. Alone, the queues are emptied without read-modify-writes: announce it, look whether we are alone; set_procs, before the
+ * first thief, says that we aren't, passes the heavy barrier, and waits until nobody is at it. */
+static struct task *take_queued(struct proc *p, bool fresh_first)
+{
+    struct task *t = NULL;
+    atom_store_rlx(&p->next_busy, 1); /* [N alone] store busy, look at alone; pairs with set_procs */
+    atom_compiler_barrier();
+    bool alone = atom_load_rlx(&rt.alone); /* [N alone] */
+    if (fresh_first)
+        t = fresh_pop_owner(&p->fresh, alone);
+    if (!t && (t = runq_pop_owner(&p->ring, alone)))
+        prefetch_coming(&p->ring);
+    if (!t && !fresh_first)
+        t = fresh_pop_owner(&p->fresh, alone);
+    atom_store_rel(&p->next_busy, 0); /* [N alone] what we took -> thieves */
+    return t;
+}
+
 struct task *worker_search(struct proc *p, uint32_t tick)
 {
-    bool alone = atom_load_rlx(&rt.alone); /* rlx: turned under the heavy barrier */
     struct task *t;
     if (UNLIKELY(atom_load_rlx(&p->attention))) /* rlx: looked at again and again */
         return NULL;
-    if (UNLIKELY(tick == p->fair_tick)) {
+    if (UNLIKELY((int32_t)(tick - p->fair_tick) >= 0)) {
         if (timer_due(p)) {
             p->fair_tick = tick + 1;
             return NULL;
@@ -79,13 +96,7 @@ struct task *worker_search(struct proc *p, uint32_t tick)
     if ((t = take_next_slot(p)))
         return t;
     p->streak = 0;
-    if ((tick & 1) && (t = fresh_pop_owner(&p->fresh, alone)))
-        return t;
-    if ((t = runq_pop_owner(&p->ring, alone))) {
-        prefetch_coming(&p->ring);
-        return t;
-    }
-    return tick & 1 ? NULL : fresh_pop_owner(&p->fresh, alone);
+    return take_queued(p, tick & 1);
 }
 
 /* This proc is not in use any more: all it has goes to the others. */
@@ -130,6 +141,12 @@ static struct task *take_global(struct proc *p)
     return ready_batch(p, share < half ? share : half);
 }
 
+/* worker_quick_next may leave tasks where they are, when it wants the worker's own stack to look up first. */
+static bool has_tasks(struct proc *p)
+{
+    return atom_load_rlx(&p->next) || runq_length(&p->ring) || fresh_length(&p->fresh); /* rlx: our own */
+}
+
 static struct task *find_work(struct worker *w)
 {
     struct proc *p = w->proc;
@@ -144,10 +161,12 @@ static struct task *find_work(struct worker *w)
             os_back_off(UINT32_MAX);
         }
         struct task *t = worker_quick_next(w);
-        if (!t)
+        if (!t && !has_tasks(p))
             t = take_global(p);
-        if (!t && idle_start_search(w))
+        if (!t && !has_tasks(p) && idle_start_search(w))
             t = steal_work(w);
+        if (!t && has_tasks(p))
+            continue;
         if (t) {
             idle_end_search(w, true);
             w->trimmed = false;

@@ -274,11 +274,15 @@ struct task *home_vacate(struct home_cache *cache, struct home *h)
         return NULL;
     }
     h->occupant = NULL;
-    if (atom_load_rlx(&homes.mode) == HOME_SHARED) /* rlx: the mode never leaves SHARED */
+    if (atom_load_rlx(&homes.mode) == HOME_SHARED) { /* rlx: the mode never leaves SHARED */
         cache->hint[cache->hints < ARRAY_LENGTH(cache->hint) ? cache->hints++ : 0] = h->number;
-    else
-        push_spare(cache, h); /* whose the home was in mode PRIVATE; in SHARED the list is a hint */
-    return home_release(h);
+        return home_release(h);
+    }
+    /* Released first: from the list it may come to another proc at once. In mode PRIVATE nobody knows it before that; in
+     * SHARED, if the mode has just turned, the list is a hint. */
+    struct task *waiting = home_release(h);
+    push_spare(cache, h);
+    return waiting;
 }
 
 void home_trim(struct home *h, size_t live)
