@@ -16,7 +16,8 @@ static __thread struct thread_record record;
 /* Not inlined: the address must be this thread's (T1). */
 NOINLINE struct task *sched_thread_self(void)
 {
-    record.task.flags = TASK_THREAD | TASK_PINNED;
+    if (!record.task.flags) /* they also say what is in the mailbox, across a park */
+        record.task.flags = TASK_THREAD | TASK_PINNED;
     return &record.task;
 }
 
