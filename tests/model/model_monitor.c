@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* model_monitor - the monitor's own sleep against workers that wake up, for a task or for want of anything to do.
+ * Checks: N5 of sched/monitor.c: when nothing moves any more and a worker is not asleep, the monitor is not either. L2 and L4 of
+ *         base/lock.h: the lock that the monitor looks under is held by one thread while the monitor moves the bias.
+ */
+#include "base/lock.c"
+#include "base/self.c"
+#include "sched/globq.c"
+#include "sched/idle.c"
+#include "sched/monitor.c"
+
+#include "explore.h"
+
+#include <string.h>
+
+#define WORKERS 2
+#define LATER (TRIM_AFTER + 1)
+
+struct runtime rt;
+struct slab_class record_slab;
+
+static struct worker worker[WORKERS];
+static struct proc proc[WORKERS];
+static struct task task;
+static _Atomic uint32_t never; /* a long task waits for it */
+
+bool steal_possible(void) { return false; }
+void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep)
+{
+    (void)class, (void)cache, (void)keep;
+}
+void block_flush(struct block_caches *caches) { (void)caches; }
+void ready_chain(struct proc *p, struct task *first) { (void)p, (void)first; }
+struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
+
+static void enter_worker(int thread) { mote_self_worker = thread < WORKERS ? &worker[thread] : NULL; }
+
+/* Sleeps until there is a task, and runs it for ever. */
+static void work(void)
+{
+    struct worker *w = &worker[model_self()];
+    uint64_t n;
+    while (!globq_take(&rt.global, 1, &n))
+        idle_sleep(w);
+    idle_end_search(w, true);
+    os_futex_wait(&never, 0, INT64_MAX);
+}
+
+static void monitor(void)
+{
+    while (all_asleep())
+        sleep_until_woken();
+}
+
+static void publish(void)
+{
+    globq_push(&rt.global, &task, &task, 1);
+    idle_wake_one();
+}
+
+static void pass_time_and_publish(void)
+{
+    atom_swap_seq(&model_now, LATER);
+    publish();
+}
+
+/* The soloist falls asleep and wakes up at once. */
+static void nap(void)
+{
+    push(&worker[0]);
+    unlist(&worker[0]);
+}
+
+/* The other worker, with the idle lock. */
+static void look_at_sleepers(void)
+{
+    lock_take(&rt.idle.lock);
+    bool asleep = worker[0].asleep;
+    model_point();
+    MODEL_CHECK(worker[0].asleep == asleep); /* L2 of base/lock.h */
+    lock_drop(&rt.idle.lock);
+}
+
+/* One look of consider_bias, and no patience. */
+static void give_bias(void)
+{
+    lock_take(&rt.idle.lock); /* somebody's use of a lock ends the bias */
+    lock_drop(&rt.idle.lock);
+    struct worker *one = atom_load_seq(&lock_bias_active) ? NULL : only_one_awake();
+    if (one)
+        lock_bias_begin(&one->self);
+}
+
+static void setup(void)
+{
+    memset(&rt, 0, sizeof rt);
+    memset(worker, 0, sizeof worker);
+    memset(&task, 0, sizeof task);
+    rt.procs = WORKERS;
+    rt.state = RUNTIME_RUNNING;
+    rt.asymmetric = true;
+    for (int i = 0; i < WORKERS; i++) {
+        proc[i].timers.earliest = INT64_MAX;
+        worker[i].proc = &proc[i];
+    }
+}
+
+static void setup_bias(void)
+{
+    setup();
+    rt.made = WORKERS;
+    for (int i = 0; i < WORKERS; i++)
+        rt.worker[i] = &worker[i];
+    lock_bias_active = 0;
+    owner = NULL;
+    turn = 0;
+    lock_bias_begin(&worker[0].self);
+}
+
+static void check(void)
+{
+    MODEL_CHECK(!rt.global.first);
+    MODEL_CHECK(all_asleep() || !rt.monitor_asleep);
+}
+
+#define BASE .setup = setup, .check = check, .entered = enter_worker, .sleepers = 7
+
+static const struct model models[] = {
+    {BASE, .name = "task", .thread = {work, work, monitor, publish}, .preemptions = 1, .mutants = MUTANT_SEQ},
+    {BASE, .name = "trim", .thread = {work, work, monitor, pass_time_and_publish}, .preemptions = 1},
+    {.name = "bias",
+     .setup = setup_bias,
+     .thread = {nap, look_at_sleepers, give_bias},
+     .entered = enter_worker,
+     .preemptions = 2,
+     .mutants = MUTANT_HEAVY},
+    {BASE, .name = "chance", .thread = {work, work, monitor, pass_time_and_publish}, .random = 30000},
+};
+
+int main(int argc, char **argv) { return model_main(argc, argv, models, sizeof models / sizeof models[0]); }

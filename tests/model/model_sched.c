@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* model_sched - whole workers: their queues, timers, stealing, sleeping, and a change of the number of procs.
+ * Checks: P2 of sched/proc.h, Q1 of runq.h, N2 of worker.c, D1-D4 of idle.c: every task runs once; when nothing moves any more, all queues are
+ *         empty, all workers asleep, and nobody is counted as searching.
+ * How:    everything in src/sched but the switch: running a task is a call of switch_run, which notes it, and makes its children
+ *         ready if it has any.
+ */
+#include "base/lock.c"
+#include "base/self.c"
+#include "sched/fresh.c"
+#include "sched/globq.c"
+#include "sched/idle.c"
+#include "sched/ready.c"
+#include "sched/runq.c"
+#include "sched/runtime.c"
+#include "sched/timer.c"
+#include "sched/worker.c"
+
+#include "explore.h"
+
+/* A thief pauses between its rounds, but waits for nothing. */
+#define cpu_relax() ((void)0)
+#include "sched/steal.c"
+#undef cpu_relax
+
+#define WORKERS 2
+#define TASKS 8
+
+struct slab_class record_slab;
+
+static struct worker worker[WORKERS];
+static struct proc proc[WORKERS];
+static struct task task[TASKS];
+static unsigned runs[TASKS];
+static int children[TASKS]; /* how many of the tasks behind it a task starts */
+static int yields[TASKS];   /* how often it goes to the back of the queue first */
+static int fair_after;      /* the task after which task 1 must have run; -1: none */
+static int made;
+static struct timer timer;
+static int fired;
+
+/* What is left out. Functions that nothing here calls are not even linked. */
+struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
+void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep) { (void)class, (void)cache, (void)keep; }
+void block_flush(struct block_caches *caches) { (void)caches; }
+void monitor_wake(void) {}
+void thread_ready(struct task *t) { (void)t; }
+
+static void publish_one(void)
+{
+    struct task *t = &task[made++];
+    globq_push(&rt.global, t, t, 1);
+    idle_wake_one();
+}
+
+void switch_run(struct worker *w, struct task *t)
+{
+    int i = (int)(t - task);
+    MODEL_CHECK(i >= 0 && i < made && runs[i] == 0);
+    if (yields[i] > 0) {
+        if (--yields[i] == 2 * FAIR_TICKS)
+            publish_one();
+        queue_push(w->proc, t);
+        return;
+    }
+    runs[i] = 1;
+    if (i == fair_after)
+        MODEL_CHECK(runs[1]); /* N2 */
+    for (int n = 0; n < children[i]; n++) {
+        struct task *child = &task[made++];
+        child->state = TASK_NEW;
+        ready_on(w->proc, child);
+    }
+    MODEL_CHECK(runq_length(&w->proc->ring) <= w->proc->ring.capacity);
+}
+
+static void enter_worker(int thread) { mote_self_worker = thread < WORKERS ? &worker[thread] : NULL; }
+
+static void run_worker(void) { worker_loop(mote_self_worker); }
+
+/* As mote_set_procs(2) on a plain thread, which then goes on as the new worker's. */
+static void add_proc(void)
+{
+    mote_self_worker = NULL;
+    set_procs(2);
+    mote_self_worker = &worker[1];
+    worker_loop(&worker[1]);
+}
+
+static void pass_time(void) { atom_swap_seq(&model_now, 10); }
+
+/* A plain thread's tasks. */
+static void publish(void)
+{
+    publish_one();
+    publish_one();
+}
+
+static void on_time(struct timer *t)
+{
+    (void)t;
+    fired++;
+}
+
+static void put_in_ring(int worker_number, int n)
+{
+    for (; n > 0; n--)
+        MODEL_CHECK(runq_push_owner(&proc[worker_number].ring, &task[made++]));
+}
+
+static void setup(void)
+{
+    memset(&rt, 0, sizeof rt);
+    memset(worker, 0, sizeof worker);
+    memset(task, 0, sizeof task);
+    memset(runs, 0, sizeof runs);
+    memset(children, 0, sizeof children);
+    memset(yields, 0, sizeof yields);
+    made = fired = 0;
+    fair_after = -1;
+        rt.procs = rt.made = WORKERS;
+    rt.state = RUNTIME_RUNNING;
+    rt.asymmetric = true;
+    for (unsigned i = 0; i < WORKERS; i++) {
+        struct timers ts = proc[i].timers; /* its heap's memory is used again */
+        memset(&proc[i], 0, sizeof proc[i]);
+        proc[i].timers = (struct timers){.heap = ts.heap, .room = ts.room, .earliest = INT64_MAX};
+        proc[i].number = i;
+        proc[i].random = i + 1;
+        proc[i].fair_tick = 1000;
+        proc[i].ring.capacity = 2;
+        proc[i].fresh.capacity = 2;
+        rt.proc[i] = &proc[i];
+        rt.worker[i] = &worker[i];
+        worker[i].proc = &proc[i];
+        worker[i].self.current = &worker[i].base;
+    }
+    for (int i = 0; i < TASKS; i++)
+        task[i].state = TASK_READY;
+}
+
+/* One task that starts more than the queues hold. */
+static void setup_fork(void)
+{
+    setup();
+    children[0] = 4;
+    atom_store_rlx(&proc[0].next, &task[made++]);
+}
+
+static void setup_alone(void)
+{
+    setup();
+    rt.procs = 1;
+    rt.alone = 1;
+    put_in_ring(0, 2);
+}
+
+static void setup_alone_fresh(void)
+{
+    setup();
+    rt.procs = 1;
+    rt.alone = 1;
+    for (int i = 0; i < 2; i++) {
+        task[made].state = TASK_NEW;
+        fresh_push_owner(&proc[0].fresh, &task[made++]);
+    }
+}
+
+/* A timer of proc 0 becomes due at a moment when its queues are full; worker 1 runs a long task. */
+static void setup_due(void)
+{
+    setup();
+    put_in_ring(0, 2);
+    put_in_ring(1, 2);
+    proc[0].fair_tick = 1;
+    timer = (struct timer){.when = 5, .fire = on_time};
+    timer_add(&proc[0].timers, &timer);
+}
+
+/* The same with a task in the next slot, and worker 1 awake. */
+static void setup_due_next(void)
+{
+    setup();
+    atom_store_rlx(&proc[0].next, &task[made++]);
+    proc[0].fair_tick = 1;
+    timer = (struct timer){.when = 5, .fire = on_time};
+    timer_add(&proc[0].timers, &timer);
+}
+
+/* A task that yields again and again; one comes into the global queue meanwhile, and should get its turn. */
+static void setup_fair(void)
+{
+    setup();
+    rt.procs = 1;
+    proc[0].fair_tick = 3;
+    put_in_ring(0, 1);
+    yields[0] = 3 * FAIR_TICKS;
+    fair_after = 0;
+}
+
+static void set_again(void) { set_procs(1); }
+
+/* Two procs become one. */
+static void shrink(void) { set_procs(1); }
+
+static void setup_shrink(void)
+{
+    setup();
+    put_in_ring(0, 1);
+    put_in_ring(1, 2);
+}
+
+static void check(void)
+{
+    for (int i = 0; i < WORKERS; i++)
+        MODEL_CHECK(!proc[i].next && !runq_length(&proc[i].ring) && !fresh_length(&proc[i].fresh));
+    MODEL_CHECK(!rt.global.first);
+    for (int i = 0; i < made; i++)
+        MODEL_CHECK(runs[i] == 1);
+    MODEL_CHECK(rt.idle.searching == 0);
+}
+
+#define BASE .check = check, .entered = enter_worker, .sleepers = 3
+
+static const struct model models[] = {
+    {BASE, .name = "fork", .setup = setup_fork, .thread = {run_worker, run_worker}, .preemptions = 1},
+    {BASE, .name = "publish", .setup = setup, .thread = {run_worker, run_worker, publish}, .preemptions = 1, .mutants = MUTANT_SEQ},
+    {BASE, .name = "alone", .setup = setup_alone, .thread = {run_worker, add_proc}, .preemptions = 2},
+    {BASE, .name = "alone_fresh", .setup = setup_alone_fresh, .thread = {run_worker, add_proc}, .preemptions = 3},
+    {BASE, .name = "due", .setup = setup_due, .thread = {run_worker, NULL, pass_time}, .preemptions = 2},
+    {BASE, .name = "due_next", .setup = setup_due_next, .thread = {run_worker, run_worker, pass_time}, .preemptions = 3},
+    {BASE, .name = "fair", .setup = setup_fair, .thread = {run_worker, NULL, set_again}, .preemptions = 1},
+    {BASE, .name = "shrink", .setup = setup_shrink, .thread = {run_worker, run_worker, shrink}, .preemptions = 1},
+    {BASE, .name = "chance_fork", .setup = setup_fork, .thread = {run_worker, run_worker}, .random = 10000},
+    {BASE, .name = "chance_publish", .setup = setup_fork, .thread = {run_worker, run_worker, publish}, .random = 10000},
+    {BASE, .name = "chance_shrink", .setup = setup_shrink, .thread = {run_worker, run_worker, shrink}, .random = 10000},
+};
+
+int main(int argc, char **argv) { return model_main(argc, argv, models, sizeof models / sizeof models[0]); }

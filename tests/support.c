@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* support - what the tests share.
+ * Job: see support.h.
+ */
+#include "support.h"
+
+#include "base/sanitizer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHILD_SECONDS 60
+
+long scale(long n)
+{
+    const char *percent = getenv("MOTE_TEST_SCALE");
+    long part = percent ? atol(percent) : sanitizer_pins_all() ? 5 : 100;
+    long scaled = n / 100 * part + n % 100 * part / 100;
+    return scaled > 0 ? scaled : 1;
+}
+
+/* All of it, so that the writer never blocks; what doesn't fit is dropped. */
+static void read_all(int fd, char *text, size_t size)
+{
+    char rest[512];
+    size_t have = 0;
+    for (;;) {
+        bool fits = have < size - 1;
+        ssize_t n = fits ? read(fd, text + have, size - 1 - have) : read(fd, rest, sizeof rest);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        if (fits)
+            have += (size_t)n;
+    }
+    text[have] = 0;
+}
+
+/* cmocka's handlers would go on with the next test, in the child. */
+static void default_signals(void)
+{
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGABRT};
+    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++)
+        signal(fatal[i], SIG_DFL);
+}
+
+struct child_result run_child(void (*body)(void *arg), void *arg)
+{
+    struct child_result result;
+    int pipes[2];
+    memset(&result, 0, sizeof result);
+    assert_int_equal(pipe(pipes), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(CHILD_SECONDS);
+        default_signals();
+        dup2(pipes[1], STDERR_FILENO);
+        close(pipes[0]);
+        close(pipes[1]);
+        body(arg);
+        _exit(0);
+    }
+    close(pipes[1]);
+    read_all(pipes[0], result.err, sizeof result.err);
+    close(pipes[0]);
+    while (waitpid(child, &result.status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    return result;
+}
+
+uint32_t test_random(uint32_t *state)
+{
+    uint32_t x = *state;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return *state = x;
+}
+
+static void call_body(void (*body)(void *arg), void *arg) { body(arg); }
+
+void run_with(const mote_config *config, void (*body)(void *arg), void *arg)
+{
+    const mote_attr pinned = {.name = "body", .pinned = true};
+    assert_int_equal(mote_start(config), 0);
+    mote_task *task = mote_spawn_with(&pinned, call_body, body, arg);
+    assert_non_null(task);
+    assert_int_equal(mote_join(task, NULL), 0);
+    assert_int_equal(mote_stop(mote_now() + 10 * MOTE_S), 0);
+}
+
+void check_failed(const char *condition, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
+    abort();
+}
+
+void watchdog(unsigned seconds) { alarm(seconds); }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* support - what the tests share.
+ * Job: sizes that fit the checking tool, children that may die, a runtime around a test body, and cmocka's includes.
+ */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include <mote.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* n, or a twentieth of it under ASan, TSan and Valgrind, or MOTE_TEST_SCALE percent of it; at least 1. */
+long scale(long n);
+
+struct child_result {
+    int status;     /* as waitpid gives it */
+    char err[8192]; /* what it said on stderr, ended by 0 */
+};
+
+/* Runs body(arg) in a forked process, which _exits with 0 when it returns and is killed after a minute; deadly signals
+ * have their default effect in it. body uses CHECK, not
+ * cmocka's assertions. */
+struct child_result run_child(void (*body)(void *arg), void *arg);
+
+/* xorshift: any state, which must not be 0. */
+uint32_t test_random(uint32_t *state);
+
+/* Starts a runtime, runs body as a pinned task, joins it and stops the runtime; fails when tasks are left after 10 s. */
+void run_with(const mote_config *config, void (*body)(void *arg), void *arg);
+
+/* For tasks, threads other than the test's, and children, where cmocka's assertions can't jump out. */
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
+void check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
+
+/* The process dies by SIGALRM in so many seconds; 0 calls it off. */
+void watchdog(unsigned seconds);
+
+#endif

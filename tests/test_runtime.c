@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/* test_runtime - starting, stopping, changing the number of procs; what is given back. */
+#include "support.h"
+
+#include "base/sanitizer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
+static _Atomic long ran;
+static _Atomic bool stop;
+
+static void count(void) { ran++; }
+
+static void yield_until_stopped(void)
+{
+    while (!stop)
+        mote_yield();
+}
+
+/* What the process holds */
+
+static int entries(const char *path)
+{
+    DIR *dir = opendir(path);
+    CHECK(dir);
+    int n = 0;
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static long resident_kb(void)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    long kb = -1;
+    CHECK(f);
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "VmRSS: %ld kB", &kb) == 1)
+            break;
+    fclose(f);
+    return kb;
+}
+
+/* A thread that was joined may still be listed for a moment. */
+static bool threads_come_to(int n)
+{
+    for (int i = 0; i < 200 && entries("/proc/self/task") > n; i++)
+        mote_sleep(5 * MOTE_MS);
+    return entries("/proc/self/task") <= n;
+}
+
+static void start_work_stop(int round)
+{
+    mote_task *t;
+    assert_int_equal(mote_start(round % 2 ? &one_proc : &two_procs), 0);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(i % 5 ? mote_go(count) : mote_go_pinned(count), 0);
+    assert_non_null(t = mote_spawn(count));
+    assert_int_equal(mote_join(t, NULL), 0);
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+}
+
+static void test_starting_and_stopping_leaks_nothing(void **state)
+{
+    (void)state;
+    int n = (int)scale(1000);
+    for (int i = 0; i < n / 5 + 2; i++)
+        start_work_stop(i);
+    int fds = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+    long kb = resident_kb();
+    for (int i = 0; i < n; i++)
+        start_work_stop(i);
+    assert_int_equal(entries("/proc/self/fd"), fds);
+    assert_true(threads_come_to(threads));
+    if (!sanitizer_pins_all())
+        assert_in_range(resident_kb(), 0, kb + 4096);
+}
+
+/* mote_run */
+
+static int give_argc(int argc, char **argv)
+{
+    CHECK(strcmp(argv[0], "zero") == 0 && !argv[argc]);
+    CHECK(mote_self() != 0);
+    return argc;
+}
+
+static int give_negative(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return -12345;
+}
+
+static int exit_early(int argc, char **argv)
+{
+    if (argc >= 0)
+        mote_exit();
+    return argv ? 1 : 2;
+}
+
+static void test_run_gives_what_main_returns(void **state)
+{
+    (void)state;
+    char zero[] = "zero", one[] = "one", *argv[] = {zero, one, NULL};
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(mote_run(give_argc, 2, argv), 2);
+        assert_int_equal(mote_run(give_negative, 0, NULL), -12345);
+        assert_int_equal(mote_run(exit_early, 0, NULL), 0);
+    }
+    assert_int_equal(mote_run(NULL, 0, NULL), -EINVAL);
+}
+
+static void park_for_ever(void)
+{
+    mote_chan(int) nil = NULL;
+    ran++;
+    mote_recv(nil, NULL);
+    ran++;
+}
+
+static void sleep_for_ever(void)
+{
+    ran++;
+    mote_sleep(MOTE_FOREVER);
+    ran++;
+}
+
+static int leave_others(int argc, char **argv)
+{
+    (void)argv;
+    for (int i = 0; i < 50; i++) {
+        CHECK(mote_go(park_for_ever) == 0);
+        CHECK(mote_go_pinned(park_for_ever) == 0);
+        CHECK(mote_go(sleep_for_ever) == 0);
+        CHECK(mote_spawn(park_for_ever));
+    }
+    while (ran < 200)
+        mote_yield();
+    for (int i = 0; i < 5; i++)
+        CHECK(mote_go(yield_until_stopped) == 0);
+    for (int i = 0; i < 50; i++)
+        CHECK(mote_go(count) == 0); /* perhaps they never run */
+    return argc;
+}
+
+static void test_return_of_main_discards_the_others(void **state)
+{
+    (void)state;
+    for (int i = 0; i < scale(20); i++) {
+        ran = 0;
+        stop = false;
+        assert_int_equal(mote_run(leave_others, i, NULL), i);
+        long after = ran;
+        assert_in_range(after, 200, 250);
+        mote_sleep(MOTE_MS);
+        assert_int_equal(ran, after);
+        assert_int_equal(mote_task_count(), 0);
+    }
+}
+
+/* Refusals */
+
+static void misuse_in_task(void *arg)
+{
+    (void)arg;
+    CHECK(mote_run(give_argc, 0, NULL) == -EBUSY);
+    CHECK(mote_start(NULL) == -EBUSY);
+    CHECK(mote_stop(mote_now()) == -EDEADLK);
+    CHECK(mote_stop(MOTE_FOREVER) == -EDEADLK);
+}
+
+static void misuse_in_copied_task(void *arg) { CHECK(mote_join(mote_spawn(misuse_in_task, arg), NULL) == 0); }
+
+static void test_run_and_stop_are_refused_in_a_task(void **state)
+{
+    (void)state;
+    run_with(&two_procs, misuse_in_task, NULL);
+    run_with(&two_procs, misuse_in_copied_task, NULL);
+}
+
+static void test_second_start_and_second_stop_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(mote_stop(MOTE_FOREVER), -ESHUTDOWN);
+    assert_int_equal(mote_start(NULL), 0);
+    assert_int_equal(mote_start(NULL), -EBUSY);
+    assert_int_equal(mote_run(give_argc, 0, NULL), -EBUSY);
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+    assert_int_equal(mote_stop(MOTE_FOREVER), -ESHUTDOWN);
+}
+
+static void test_senseless_settings_are_refused(void **state)
+{
+    (void)state;
+    static const mote_config wrong[] = {
+        {.procs = -1}, {.procs = 1025}, {.max_stack = 1}, {.pinned = true, .procs = -5}};
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(mote_start(&wrong[i]), -EINVAL);
+    assert_int_equal(mote_start(NULL), 0);
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+}
+
+/* Stopping */
+
+static void test_stop_at_its_deadline_discards_and_counts(void **state)
+{
+    (void)state;
+    for (int i = 0; i < scale(20); i++) {
+        ran = 0;
+        assert_int_equal(mote_start(i % 2 ? &one_proc : &two_procs), 0);
+        for (int k = 0; k < 10; k++) {
+            assert_int_equal(mote_go(park_for_ever), 0);
+            assert_int_equal(mote_go_pinned(park_for_ever), 0);
+            assert_non_null(mote_spawn(sleep_for_ever));
+            assert_int_equal(mote_go(count), 0);
+        }
+        while (ran < 40)
+            mote_yield();
+        int64_t deadline = mote_now() + 5 * MOTE_MS;
+        assert_int_equal(mote_stop(deadline), 30);
+        assert_true(mote_now() >= deadline);
+        assert_int_equal(ran, 40);
+    }
+}
+
+static void start_late(mote_chan(int) c)
+{
+    ran++;
+    int error;
+    while ((error = mote_go(count)) == 0)
+        mote_yield();
+    CHECK(error == -ESHUTDOWN);
+    mote_send(c, error);
+}
+
+static void test_stop_refuses_new_tasks_and_waits_for_the_old(void **state)
+{
+    (void)state;
+    mote_chan(int) c = mote_chan_make(int, 1);
+    ran = 0;
+    assert_int_equal(mote_start(&two_procs), 0);
+    assert_int_equal(mote_go(start_late, c), 0);
+    while (!ran)
+        mote_yield();
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+    assert_int_equal(mote_chan_len(c), 1);
+    mote_chan_free(c);
+}
+
+/* Procs */
+
+static void hop(mote_chan(long) in, mote_chan(long) out)
+{
+    mote_chan_range (in, v) {
+        if (v % 3 == 0)
+            mote_yield();
+        if (v % 100 == 7)
+            mote_sleep(50 * MOTE_US);
+        CHECK(mote_send(out, v) == 0);
+    }
+    mote_chan_close(out);
+}
+
+static void feed(mote_chan(long) c, long n)
+{
+    for (long i = 0; i < n; i++)
+        CHECK(mote_send(c, i) == 0);
+    mote_chan_close(c);
+}
+
+static void drain(mote_chan(long) c, long n)
+{
+    long expected = 0;
+    mote_chan_range (c, v)
+        CHECK(v == expected++);
+    CHECK(expected == n);
+    ran++;
+}
+
+/* Rows of tasks that pass numbers on, in order. */
+static void start_rows(int rows, int length, long n, mote_chan(long) * chans)
+{
+    for (int r = 0; r < rows; r++) {
+        mote_chan(long) *c = chans + r * (length + 1);
+        for (int i = 0; i <= length; i++)
+            c[i] = mote_chan_make(long, (size_t)(i % 3));
+        CHECK(mote_go(drain, c[length], n) == 0);
+        for (int i = 0; i < length; i++)
+            CHECK(mote_go(hop, c[i], c[i + 1]) == 0);
+        CHECK(mote_go(feed, c[0], n) == 0);
+    }
+}
+
+static void change_procs(void *arg)
+{
+    (void)arg;
+    enum { ROWS = 8, LENGTH = 20 };
+    static const int numbers[] = {1, 8, 2, 7, 3, 1, 2, 1, 4, 8, 1, 5, 6};
+    mote_chan(long) chans[ROWS * (LENGTH + 1)];
+    ran = 0;
+    start_rows(ROWS, LENGTH, scale(2000), chans);
+    for (unsigned i = 0; ran < ROWS; i++) {
+        int procs = numbers[i % (sizeof numbers / sizeof *numbers)];
+        CHECK(mote_set_procs(procs) == 0);
+        CHECK(mote_procs() == procs);
+        mote_sleep(2 * MOTE_MS);
+    }
+    while (mote_task_count() > 1)
+        mote_yield();
+    for (int i = 0; i < ROWS * (LENGTH + 1); i++)
+        mote_chan_free(chans[i]);
+}
+
+static void test_changing_procs_under_load_loses_nothing(void **state)
+{
+    (void)state;
+    run_with(&one_proc, change_procs, NULL);
+    run_with(&(mote_config){.procs = 8, .queue = 2, .homes = 2}, change_procs, NULL);
+}
+
+static void test_procs_are_as_set(void **state)
+{
+    (void)state;
+    assert_int_equal(mote_procs(), 0);
+    assert_int_equal(mote_set_procs(2), -ESHUTDOWN);
+    assert_int_equal(mote_start(&(mote_config){.procs = 3}), 0);
+    assert_int_equal(mote_procs(), 3);
+    assert_int_equal(mote_set_procs(0), -EINVAL);
+    assert_int_equal(mote_set_procs(-1), -EINVAL);
+    assert_int_equal(mote_set_procs(1025), -EINVAL);
+    assert_int_equal(mote_procs(), 3);
+    assert_int_equal(mote_set_procs(5), 0);
+    assert_int_equal(mote_procs(), 5);
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+    assert_int_equal(mote_procs(), 0);
+}
+
+/* Memory */
+
+static void wait_for_close(mote_chan(int) c)
+{
+    ran++;
+    mote_recv(c, NULL);
+}
+
+static void park_a_million(void *arg)
+{
+    (void)arg;
+    long n = scale(1000000);
+    if (sanitizer_pins_all())
+        n = n < 2000 ? n : 2000;
+    mote_chan(int) c = mote_chan_make(int, 0);
+    ran = 0;
+    for (long i = 0; i < n; i++)
+        CHECK(mote_go(wait_for_close, c) == 0);
+    while (ran < n)
+        mote_yield();
+    mote_chan_close(c);
+    while (mote_task_count() > 1)
+        mote_yield();
+    mote_chan_free(c);
+}
+
+static void test_memory_comes_back_after_a_million_tasks(void **state)
+{
+    (void)state;
+    for (int procs = 1; procs <= 2; procs++) {
+        assert_int_equal(mote_start(&(mote_config){.procs = procs}), 0);
+        long kb = resident_kb();
+        assert_int_equal(mote_join(mote_spawn(park_a_million, NULL), NULL), 0);
+        for (int i = 0; i < 20 && resident_kb() > kb + 20 * 1024; i++)
+            mote_sleep(100 * MOTE_MS);
+        if (!sanitizer_pins_all())
+            assert_in_range(resident_kb(), 0, kb + 20 * 1024);
+        assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_starting_and_stopping_leaks_nothing),
+        cmocka_unit_test(test_run_gives_what_main_returns),
+        cmocka_unit_test(test_return_of_main_discards_the_others),
+        cmocka_unit_test(test_run_and_stop_are_refused_in_a_task),
+        cmocka_unit_test(test_second_start_and_second_stop_are_refused),
+        cmocka_unit_test(test_senseless_settings_are_refused),
+        cmocka_unit_test(test_stop_at_its_deadline_discards_and_counts),
+        cmocka_unit_test(test_stop_refuses_new_tasks_and_waits_for_the_old),
+        cmocka_unit_test(test_changing_procs_under_load_loses_nothing),
+        cmocka_unit_test(test_procs_are_as_set),
+        cmocka_unit_test(test_memory_comes_back_after_a_million_tasks),
+    };
+    watchdog(120);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* test_stats - the numbers: consistent at rest, and the image grows and shrinks with the stack. */
+#include "support.h"
+
+#include "base/sanitizer.h"
+
+#include <errno.h>
+
+#define MIB ((size_t)1 << 20)
+
+static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
+static const mote_config crowded = {.procs = 1, .homes = 2};
+static _Atomic long ran;
+static _Atomic bool stop;
+
+static void wait_for_close(mote_chan(int) c)
+{
+    ran++;
+    mote_recv(c, NULL);
+}
+
+static void check_sums(const struct mote_stats *s)
+{
+    CHECK(s->tasks == s->tasks_new + s->tasks_ready + s->tasks_running + s->tasks_parked);
+    CHECK(s->tasks == mote_task_count());
+    CHECK(s->stolen >= s->steals);
+    CHECK(s->spawned >= s->tasks);
+    CHECK(s->copies_out >= s->copies_in);
+}
+
+static void look_at_rest(void *arg)
+{
+    (void)arg;
+    struct mote_stats s;
+    long n = scale(5000);
+    mote_chan(int) c = mote_chan_make(int, 0);
+    ran = 0;
+    CHECK(mote_stats(&s) == 0);
+    CHECK(s.tasks == 1 && s.tasks_running == 1 && s.spawned == 1);
+    for (long i = 0; i < n; i++)
+        CHECK((i % 10 ? mote_go(wait_for_close, c) : mote_go_pinned(wait_for_close, c)) == 0);
+    while (ran < n)
+        mote_yield();
+    mote_sleep(10 * MOTE_MS); /* the last ones park */
+    CHECK(mote_stats(&s) == 0);
+    check_sums(&s);
+    CHECK(s.procs == mote_procs());
+    CHECK(s.tasks == (uint64_t)n + 1 && s.tasks_parked == (uint64_t)n && s.tasks_running == 1);
+    CHECK(s.spawned == (uint64_t)n + 1);
+    CHECK(s.homes_pinned >= (uint64_t)n / 10 && s.live_bytes >= (uint64_t)n * 16);
+    mote_chan_close(c);
+    while (mote_task_count() > 1)
+        mote_yield();
+    CHECK(mote_stats(&s) == 0);
+    check_sums(&s);
+    CHECK(s.tasks == 1 && s.tasks_parked == 0 && s.live_bytes == 0 && s.image_bytes == 0);
+    mote_chan_free(c);
+}
+
+static void test_sums_are_consistent_at_rest(void **state)
+{
+    (void)state;
+    run_with(&one_proc, look_at_rest, NULL);
+    run_with(&two_procs, look_at_rest, NULL);
+}
+
+static void test_there_are_no_numbers_without_a_runtime(void **state)
+{
+    (void)state;
+    struct mote_stats s = {.tasks = 7};
+    struct mote_stack_info info = {.limit = 7};
+    assert_int_equal(mote_stats(&s), -ESHUTDOWN);
+    assert_int_equal(s.tasks, 0);
+    assert_int_equal(mote_stack_info(&info), -EINVAL);
+    assert_int_equal(info.limit, 0);
+}
+
+static void yield_some(int times)
+{
+    for (int i = 0; i < times; i++)
+        mote_yield();
+    ran++;
+}
+
+static void look_while_running(void *arg)
+{
+    (void)arg;
+    struct mote_stats s, last = {0};
+    ran = 0;
+    for (int i = 0; i < scale(1000); i++) {
+        CHECK(mote_go(yield_some, i % 5) == 0);
+        CHECK(mote_stats(&s) == 0);
+        CHECK(s.spawned > last.spawned && s.copies_out >= last.copies_out && s.copies_in >= last.copies_in);
+        CHECK(s.steals >= last.steals && s.wakes >= last.wakes && s.sleeps >= last.sleeps);
+        last = s;
+    }
+    while (mote_task_count() > 1)
+        mote_yield();
+}
+
+static void test_counters_never_fall_while_tasks_run(void **state)
+{
+    (void)state;
+    run_with(&one_proc, look_while_running, NULL);
+    run_with(&(mote_config){.procs = 2, .homes = 2}, look_while_running, NULL);
+}
+
+/* One task's stack */
+
+static struct mote_stack_info look(void)
+{
+    struct mote_stack_info info;
+    CHECK(mote_stack_info(&info) == 0);
+    return info;
+}
+
+static size_t live_below(int depth)
+{
+    volatile char frame[1024];
+    frame[0] = (char)depth;
+    size_t live = depth ? live_below(depth - 1) : look().live;
+    CHECK(frame[0] == (char)depth);
+    return live;
+}
+
+static void measure(bool pinned)
+{
+    size_t before = look().live, last = before;
+    for (int depth = 1; depth <= 64; depth *= 2) {
+        size_t live = live_below(depth);
+        CHECK(live >= last + 512 && live >= (size_t)depth * 1024);
+        last = live;
+    }
+    struct mote_stack_info info = look();
+    CHECK(info.live == before);
+    CHECK(info.pinned == pinned && info.limit >= MIB && (!pinned || info.image == 0));
+}
+
+static void measure_both(void *arg)
+{
+    (void)arg;
+    mote_attr pinned = {.pinned = true};
+    CHECK(mote_join(mote_spawn_with(&pinned, measure, true), NULL) == 0);
+    CHECK(mote_join(mote_spawn(measure, sanitizer_pins_all()), NULL) == 0);
+}
+
+static void test_stack_info_grows_with_the_depth(void **state)
+{
+    (void)state;
+    run_with(&one_proc, measure_both, NULL);
+}
+
+/* Shares the homes with the task that is measured, so that this is copied out. */
+static void yield_until_stopped(void)
+{
+    while (!stop)
+        mote_yield();
+}
+
+static void yield_often(void)
+{
+    for (int i = 0; i < 20; i++)
+        mote_yield();
+}
+
+static uint64_t image_bytes(void)
+{
+    struct mote_stats s;
+    CHECK(mote_stats(&s) == 0);
+    return s.image_bytes;
+}
+
+static void dive(int depth)
+{
+    volatile char frame[1024];
+    for (size_t i = 0; i < sizeof frame; i += 64)
+        frame[i] = (char)(depth + (int)i);
+    if (depth)
+        dive(depth - 1);
+    else
+        yield_often();
+    if (depth == 0) {
+        CHECK(look().live >= 1000 * 1024 && look().image >= 1000 * 1024);
+        CHECK(image_bytes() >= 1000 * 1024);
+    }
+    for (size_t i = 0; i < sizeof frame; i += 64)
+        CHECK(frame[i] == (char)(depth + (int)i));
+}
+
+static void dive_and_return(void)
+{
+    struct mote_stats before, after;
+    yield_often();
+    CHECK(mote_stats(&before) == 0);
+    CHECK(look().image < 64 * 1024);
+    dive(1000);
+    yield_often();
+    CHECK(look().image < 64 * 1024);
+    CHECK(mote_stats(&after) == 0);
+    CHECK(after.image_grows > before.image_grows && after.image_shrinks > before.image_shrinks);
+    CHECK(after.image_bytes < before.image_bytes + 256 * 1024);
+    CHECK(after.image_failures == 0 && after.copies_out > before.copies_out);
+}
+
+static void dive_in_company(void *arg)
+{
+    (void)arg;
+    stop = false;
+    for (int i = 0; i < 4; i++)
+        CHECK(mote_go(yield_until_stopped) == 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(mote_join(mote_spawn(dive_and_return), NULL) == 0);
+    stop = true;
+    while (mote_task_count() > 1)
+        mote_yield();
+    CHECK(image_bytes() == 0);
+}
+
+static void test_image_grows_to_a_megabyte_and_shrinks_again(void **state)
+{
+    (void)state;
+    if (sanitizer_pins_all())
+        skip();
+    run_with(&crowded, dive_in_company, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sums_are_consistent_at_rest),
+        cmocka_unit_test(test_there_are_no_numbers_without_a_runtime),
+        cmocka_unit_test(test_counters_never_fall_while_tasks_run),
+        cmocka_unit_test(test_stack_info_grows_with_the_depth),
+        cmocka_unit_test(test_image_grows_to_a_megabyte_and_shrinks_again),
+    };
+    watchdog(60);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
