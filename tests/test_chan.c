@@ -578,7 +578,8 @@ static void child_free_with_waiter(void *arg) { run_with(&one_proc, free_with_wa
 static void assert_dies_saying(void (*body)(void *), const char *text)
 {
     struct child_result child = run_child(body, NULL);
-    assert_true(WIFSIGNALED(child.status) && WTERMSIG(child.status) == SIGABRT);
+    if (!WIFSIGNALED(child.status) || WTERMSIG(child.status) != SIGABRT)
+        fail_msg("status %x, not SIGABRT: %s", (unsigned)child.status, child.err);
     if (!strstr(child.err, text))
         fail_msg("'%s' is not in: %s", text, child.err);
 }

@@ -30,6 +30,9 @@ bool join_publish_end(struct task *t)
     return detached;
 }
 
+/* Not by t->flags, which the task itself changes: its extra is there before it starts, and until it is freed. */
+static bool is_joinable(const struct task *t) { return t && t->extra && t->extra->joinable; }
+
 /* What the end left, and the end of the record. */
 static int collect(struct task *t, intptr_t *result)
 {
@@ -55,7 +58,7 @@ static int begin(struct task *t, struct task *self)
 PUBLIC int mote_join(mote_task *task, intptr_t *result)
 {
     struct task *t = (struct task *)task, *self = sched_self();
-    if (!t || !(t->flags & TASK_JOINABLE))
+    if (!is_joinable(t))
         return -EINVAL;
     if (t == self)
         return -EDEADLK;
@@ -94,7 +97,7 @@ PUBLIC int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline)
     if (deadline == MOTE_FOREVER)
         return mote_join(task, result);
     struct task *t = (struct task *)task, *self = sched_self();
-    if (!t || !(t->flags & TASK_JOINABLE))
+    if (!is_joinable(t))
         return -EINVAL;
     if (t == self)
         return -EDEADLK;
@@ -125,7 +128,7 @@ PUBLIC int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline)
 PUBLIC void mote_detach(mote_task *task)
 {
     struct task *t = (struct task *)task;
-    if (!t || !(t->flags & TASK_JOINABLE))
+    if (!is_joinable(t))
         return;
     lock_take(&t->extra->lock);
     bool done = t->extra->done;

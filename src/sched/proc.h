@@ -128,6 +128,7 @@ static inline struct worker *worker_self(void) { return (struct worker *)self_re
 /* task.c */
 struct task_extra {
     struct lock lock;
+    bool joinable;       /* immutable */
     struct task *joiner; /* lock */
     bool done, detached; /* lock */
     char name[32];       /* itself; "" for none */

@@ -114,6 +114,7 @@ static struct task *make_task(struct proc *p, const struct mote__site *site, voi
             task_free(p, t);
             return NULL;
         }
+        t->extra->joinable = flags & TASK_JOINABLE;
     }
     atom_store_rlx(&t->state, TASK_NEW); /* rlx: for reports; the queue publishes the task */
     return t;
@@ -213,7 +214,8 @@ int task_make_main(int (*fn)(int, char **), int argc, char **argv)
 /* J2: runs in the next context. */
 void task_retire(struct proc *p, struct task *t)
 {
-    atom_count(&p->n.ended);
+    /* [E ended] what the task did -> who sees by mote_task_count that it has ended; rlx: our own */
+    atom_store_rel(&p->n.ended, atom_load_rlx(&p->n.ended) + 1);
     if (t->flags & TASK_MAIN)
         runtime_main_ended();
 #if UNDER_TSAN
@@ -244,10 +246,9 @@ PUBLIC size_t mote_task_count(void)
     if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
         return 0;
     uint64_t ended = 0, spawned = 0;
-    uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with make_procs */
-    for (uint32_t i = 0; i < made; i++)
-        ended += atom_load_rlx(
-            &rt.proc[i]->n.ended); /* rlx: statistics; ends first, so that the difference isn't negative */
+    uint32_t made = atom_load_acq(&rt.made);          /* [R made] pairs with make_procs */
+    for (uint32_t i = 0; i < made; i++)               /* these first, so that the difference isn't negative */
+        ended += atom_load_acq(&rt.proc[i]->n.ended); /* [E ended] pairs with task_retire */
     for (uint32_t i = 0; i < made; i++)
         spawned += atom_load_rlx(&rt.proc[i]->n.spawned); /* rlx: as above */
     return (size_t)(spawned + atom_load_rlx(&rt.shared_spawned) - ended);
