@@ -169,7 +169,7 @@ static void mix(void *arg)
     begun = ended = 0;
     make_tokens();
     for (int i = 0; i < 50; i++)
-        begin(*(uint32_t *)arg + (uint32_t)i * 7919, 32, i % 10 == 0);
+        begin(*(uint32_t *)arg + (uint32_t)i * 7919, 8, i % 10 == 0);
     mote_wg_wait(&everybody);
     while (mote_task_count() > 1) /* the detached ones */
         mote_sleep(50 * MOTE_US);
@@ -181,7 +181,7 @@ static void mix(void *arg)
 static void *mix_from_thread(void *arg)
 {
     for (int i = 0; i < 50; i++) {
-        begin(*(uint32_t *)arg + (uint32_t)i * 104729, 16, i % 10 == 0);
+        begin(*(uint32_t *)arg + (uint32_t)i * 104729, 8, i % 10 == 0);
         pass_token((uint32_t)i);
         mote_sleep(50 * MOTE_US);
     }
@@ -204,6 +204,8 @@ static void mix_with_threads(const mote_config *config, uint32_t seed)
     for (int i = 0; i < N; i++)
         pthread_join(threads[i], NULL);
     mote_wg_wait(&everybody);
+    while (mote_task_count() > 0) /* detached ones still start others, which mote_stop would refuse */
+        mote_sleep(50 * MOTE_US);
     assert_int_equal(mote_stop(mote_now() + 20 * MOTE_S), 0);
     assert_int_equal(begun, ended);
     mote_chan_free(tokens);

@@ -2,9 +2,8 @@
 /* lock - the contended side, and the bias.
  * Job:    wait for the word to become free without hammering its cache line; begin and end the bias.
  * Holds:  L1, L2. L3 one bias at a time: `owner` and lock_bias_active change under `turn`.
- *         L4 when a bias begins, no former soloist but the new one itself is inside lock_take_solo: having looked at its bias
- *            before that ended, it would take back its solo, which by then is the new soloist's. Who begins a bias has seen all
- *            other workers asleep since the last one ended.
+ *         L4 when a bias has ended, its soloist is not inside lock_take_solo with the bias seen: it would take back its solo when
+ *            that is a new soloist's already. So the end waits for `trying` to be 0.
  * Why:    the pauses double, so under contention the present holder gets several sections done while the line is his; measured
  *         on two cores this gives more sections a second than a fair hand-over.
  */
@@ -66,6 +65,8 @@ void lock_bias_end(void)
     if (owner) {
         atom_store_seq(&owner->bias, 0); /* [L bias] then the barrier: pairs with lock_take_solo */
         os_barrier_heavy();
+        for (unsigned round = 0; atom_load_acq(&owner->trying); round++) /* [L bias] L4; pairs with lock_take_solo */
+            pause_longer(round);
         owner = NULL;
         atom_store_seq(&lock_bias_active, 0); /* [L bias] the barrier has passed -> who looks */
     }

@@ -6,10 +6,11 @@
  *            took it.
  *         L2 a lock is held when `word` or `solo` is 1, and by one thread: `by_solo` says which of the two it set.
  * The bias: an atomic read-modify-write costs 5 ns, more than all the rest of a channel operation. While one worker has been
- *         the only one awake for some milliseconds (sched/monitor.c decides), it is the soloist: it takes locks by a plain
- *         store to solo, then looks at its own bias and at word. Everybody else takes word by compare-and-swap and then looks
- *         whether there is a soloist: if so he ends the bias first, by clearing it and passing the heavy barrier, after which
- *         either he sees solo=1, or the soloist saw that the bias is over. Whoever has word waits until solo is 0.
+ *         the only one awake for some milliseconds (sched/monitor.c decides), it is the soloist: it takes locks by plain stores:
+ *         trying, a look at its bias, solo, a look at word. Everybody else takes word by compare-and-swap and then looks
+ *         whether there is a soloist: if so he ends the bias first, by clearing it, passing the heavy barrier and waiting until
+ *         the soloist isn't trying; after that either he sees solo=1, or the soloist will see that the bias is over. Whoever has
+ *         word waits until solo is 0.
  *         Ending it costs 10 us, which the monitor's patience makes rare. It may begin at any time: the soloist looks at word.
  * Why:    the release is a plain store. A futex mutex must exchange instead, which costs as much as taking the lock, and
  *         sections here are a few dozen instructions. Who waits long yields, then sleeps (os_back_off), so a preempted holder
@@ -32,22 +33,27 @@ extern _Atomic uint32_t lock_bias_active; /* somebody's bias is on, or is being 
 
 void lock_take_contended(struct lock *l);
 void lock_expel_soloist(struct lock *l);
-/* L4 (lock.c): all other workers were seen asleep after the last bias had ended. */
 void lock_bias_begin(struct self *w);
 void lock_bias_end(void);
 
 /* The soloist's way. False: the bias is over, or somebody has word. */
 static inline bool lock_take_solo(struct lock *l, struct self *w)
 {
-    atom_store_rlx(&l->solo,
-                   1); /* [L bias] store solo, then look at bias and word; pairs with lock_bias_end's heavy barrier */
+    bool taken = false;
+    atom_store_rlx(&w->trying,
+                   1); /* [L bias] store trying, then look at bias; pairs with lock_bias_end's heavy barrier */
     atom_compiler_barrier();
-    if (LIKELY(atom_load_rlx(&w->bias) && !atom_load_acq(&l->word))) { /* [L bias] [L lock] */
-        l->by_solo = 1;
-        return true;
+    if (LIKELY(atom_load_rlx(&w->bias))) { /* [L bias] from here to the end of trying the bias can't end */
+        atom_store_rlx(&l->solo, 1);       /* [L bias] store solo, then look at word; pairs as above */
+        atom_compiler_barrier();
+        taken = LIKELY(!atom_load_acq(&l->word)); /* [L bias] [L lock] */
+        if (LIKELY(taken))
+            l->by_solo = 1;
+        else
+            atom_store_rel(&l->solo, 0); /* [L lock] nothing was done */
     }
-    atom_store_rel(&l->solo, 0); /* [L lock] nothing was done */
-    return false;
+    atom_store_rel(&w->trying, 0); /* [L bias] solo -> lock_bias_end, and who called it */
+    return taken;
 }
 
 static inline void lock_take(struct lock *l)

@@ -16,8 +16,9 @@ struct task;
 
 /* What a struct worker begins with. */
 struct self {
-    _Atomic uint32_t bias; /* lock.h: 1 while this thread is the soloist */
-    struct task *current;  /* itself: the running task's record, or the worker's own */
+    _Atomic uint32_t bias;   /* lock.h: 1 while this thread is the soloist */
+    _Atomic uint32_t trying; /* lock.h: 1 while it takes a lock as the soloist */
+    struct task *current;    /* itself: the running task's record, or the worker's own */
 };
 
 extern __thread void *mote_self_worker __attribute__((tls_model("initial-exec"), visibility("hidden")));

@@ -56,7 +56,8 @@ static void add_proc(struct mote_stats *s, struct proc *p)
 PUBLIC int mote_stats(struct mote_stats *info)
 {
     *info = (struct mote_stats){0};
-    if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
+    bool plain = !worker_self();
+    if (plain && !runtime_enter())
         return -ESHUTDOWN;
     struct mote_stats *s = info;
     uint32_t made = atom_load_acq(&rt.made);  /* [R made] pairs with make_procs */
@@ -69,6 +70,8 @@ PUBLIC int mote_stats(struct mote_stats *info)
     s->image_bytes += (uint64_t)block_bytes_shared();
     slab_each(&record_slab, count_record, s);
     s->tasks = mote_task_count();
+    if (plain)
+        runtime_leave();
     return 0;
 }
 

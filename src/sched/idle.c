@@ -114,7 +114,7 @@ bool idle_start_search(struct worker *w)
     uint32_t procs = atom_load_rlx(&rt.procs),
              asleep = atom_load_rlx(&rt.idle.asleep); /* rlx: a limit, not a protocol */
     uint32_t awake = procs > asleep ? procs - asleep : 1;
-    if (procs == 1 || 2 * atom_load_rlx(&rt.idle.searching) >= awake) /* rlx: as above */
+    if (atom_load_rlx(&rt.made) == 1 || 2 * atom_load_rlx(&rt.idle.searching) >= awake) /* rlx: as above */
         return false;
     atom_add_seq(&rt.idle.searching, 1); /* [I search] counted before it looks, or before its token (D2) */
     w->searching = true;

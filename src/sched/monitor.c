@@ -60,7 +60,7 @@ static bool look_at(struct proc *p)
 static bool look_at_all(void)
 {
     bool useful = false;
-    uint32_t procs = atom_load_acq(&rt.procs); /* [R procs] pairs with mote_set_procs */
+    uint32_t procs = atom_load_acq(&rt.made); /* [R made] those not in use may still have tasks */
     for (uint32_t i = 0; i < procs; i++)
         useful |= look_at(rt.proc[i]);
     if (globq_count(&rt.global))
@@ -68,7 +68,7 @@ static bool look_at_all(void)
     return useful;
 }
 
-/* The one worker that is awake, if it is one; NULL else. Under the lock: who is seen asleep isn't inside any other (L4). */
+/* The one worker that is awake, if it is one; NULL else. */
 static struct worker *only_one_awake(void)
 {
     struct worker *one = NULL;
@@ -86,7 +86,7 @@ static struct worker *only_one_awake(void)
 static uint64_t wakes(void)
 {
     uint64_t n = 0;
-    uint32_t procs = atom_load_acq(&rt.procs); /* [R procs] as above */
+    uint32_t procs = atom_load_acq(&rt.made); /* [R made] as above */
     for (uint32_t i = 0; i < procs; i++)
         n += atom_load_rlx(&rt.proc[i]->n.wakes); /* rlx: only compared */
     return n;
@@ -99,8 +99,7 @@ static void consider_bias(void)
     static uint64_t last_wakes;
     static int looks;
     uint64_t now = wakes();
-    /* [L bias] first that none is active, then who is awake (L4) */
-    bool free = rt.asymmetric && !atom_load_seq(&lock_bias_active);
+    bool free = rt.asymmetric && !atom_load_seq(&lock_bias_active); /* [L bias] only a hint */
     struct worker *one = free ? only_one_awake() : NULL;
     looks = one && one == last && now == last_wakes ? looks + 1 : 0;
     last = one;
@@ -140,6 +139,7 @@ static void *monitor_main(void *arg)
             }
             pause = PAUSE_MAX;
         } else if (atom_load_seq(&rt.idle.asleep) == 0) { /* seq: only a measure */
+            look_at_all(); /* nobody to wake, but a task that polls finds what is raided */
             pause = PAUSE_BUSY;
         } else {
             quiet = 0;

@@ -106,7 +106,10 @@ struct runtime {
 
     struct globq global;
     struct idle idle;
-    struct lock control; /* mote_set_procs, start and stop */
+    _Atomic uint32_t
+        control; /* 1: held by mote_set_procs, start or stop. Not a struct lock: its waiters look at the state */
+    _Atomic uint32_t visitors; /* plain threads that are inside, for the end to wait for */
+    bool by_run;               /* control: started by mote_run, which alone stops it */
 
     /* The main task of mote_run. */
     int main_result;
@@ -181,6 +184,8 @@ void monitor_wake(void);
 
 /* runtime.c */
 void runtime_main_ended(void);
+bool runtime_enter(void); /* plain threads: false: no runtime runs. True: it doesn't end before runtime_leave */
+void runtime_leave(void);
 
 /* Takes what is in the next slot and puts t (or NULL) there. [N raid] The owner announces itself, then looks for a raid. */
 static inline struct task *next_swap_owner(struct proc *p, struct task *t)

@@ -148,6 +148,33 @@ static void discard(void *object, void *arg)
     free(t->extra);
 }
 
+bool runtime_enter(void)
+{
+    atom_add_seq(&rt.visitors, 1); /* [R visit] announce, then look at the state; pairs with close_runtime */
+    uint32_t state = atom_load_seq(&rt.state); /* [R visit] [R state] */
+    if (LIKELY(state == RUNTIME_RUNNING || state == RUNTIME_STOPPING))
+        return true;
+    runtime_leave();
+    return false;
+}
+
+void runtime_leave(void) { atom_sub_seq(&rt.visitors, 1); } /* [R visit] what we touched -> close_runtime */
+
+/* False: the runtime ends, or has ended: a worker that waited on would keep it from ending. */
+static bool take_control(bool while_running)
+{
+    for (unsigned tries = 0;; tries++) {
+        uint32_t free = 0;
+        if (atom_cas_seq(&rt.control, &free, 1)) /* [R control] */
+            return true;
+        if (while_running && atom_load_seq(&rt.state) != RUNTIME_RUNNING) /* [R state] */
+            return false;
+        os_back_off(tries);
+    }
+}
+
+static void drop_control(void) { atom_store_seq(&rt.control, 0); } /* [R control] */
+
 static void free_all(void)
 {
     slab_each(&record_slab, discard, NULL);
@@ -231,18 +258,21 @@ static bool end_workers(void)
 
 static int close_runtime(void)
 {
-    lock_take(&rt.control);
+    atom_store_seq(&rt.state, RUNTIME_ENDING); /* [R visit] the state, then look for visitors and for who has control */
+    take_control(false);
     bool clean = end_workers();
     lock_bias_end();
+    for (unsigned tries = 0; clean && atom_load_seq(&rt.visitors) > 0; tries++) /* [R visit] pairs with runtime_enter */
+        os_back_off(tries);
     if (clean)
         free_all();
     atom_store_seq(&rt.state, clean ? RUNTIME_NONE : RUNTIME_LEFT); /* [R state] */
-    lock_drop(&rt.control);
+    drop_control();
     return clean ? 0 : -EBUSY;
 }
 
 /* U1: from NONE to RUNNING. */
-static int start(const mote_config *config)
+static int start(const mote_config *config, bool by_run)
 {
     if (worker_self())
         return -EBUSY;
@@ -250,11 +280,12 @@ static int start(const mote_config *config)
     if (error < 0)
         return error;
     uint32_t procs = atom_load_seq(&rt.procs); /* seq: stored by prepare, in this thread */
-    lock_take(&rt.control);
+    take_control(false);
+    rt.by_run = by_run;
     error = make_procs(procs);
     if (!error)
         error = start_threads(procs);
-    lock_drop(&rt.control);
+    drop_control();
     if (error < 0) {
         close_runtime();
         return error;
@@ -276,7 +307,7 @@ PUBLIC int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv
 {
     if (!main_fn)
         return -EINVAL;
-    int error = start(NULL);
+    int error = start(NULL, true);
     if (error < 0)
         return error;
     atom_store_seq(&rt.main_done, 0); /* seq: before the main task exists */
@@ -288,7 +319,7 @@ PUBLIC int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv
     return result;
 }
 
-PUBLIC int mote_start(const mote_config *config) { return start(config); }
+PUBLIC int mote_start(const mote_config *config) { return start(config, false); }
 
 PUBLIC int mote_stop(int64_t deadline)
 {
@@ -296,6 +327,8 @@ PUBLIC int mote_stop(int64_t deadline)
     if (w)
         return -EDEADLK;
     uint32_t running = RUNTIME_RUNNING;
+    if (rt.by_run && atom_load_seq(&rt.state) == RUNTIME_RUNNING) /* [R state] */
+        return -EBUSY;
     if (!atom_cas_seq(&rt.state, &running, RUNTIME_STOPPING)) /* [R state] one caller wins (U1) */
         return -ESHUTDOWN;
     size_t left;
@@ -321,7 +354,7 @@ static void set_procs(uint32_t procs)
         while (atom_load_acq(&rt.proc[0]->next_busy)) /* [N alone] */
             cpu_relax();
     }
-    atom_store_seq(&rt.procs, procs);                        /* [R procs] the procs made -> steal_work */
+    atom_store_seq(&rt.procs, procs); /* seq: a number; the procs themselves were published by [R made] */
     for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */
         atom_store_seq(&rt.proc[i]->attention, 1);           /* [A attention] the number -> attend */
         os_futex_wake(&rt.proc[i]->attention, 1);
@@ -333,9 +366,8 @@ PUBLIC int mote_set_procs(int procs)
 {
     if (procs < 1 || procs > MAX_PROCS)
         return -EINVAL;
-    if (atom_load_seq(&rt.state) != RUNTIME_RUNNING) /* [R state] */
+    if (atom_load_seq(&rt.state) != RUNTIME_RUNNING || !take_control(true)) /* [R state] */
         return -ESHUTDOWN;
-    lock_take(&rt.control);
     int error = atom_load_seq(&rt.state) == RUNTIME_RUNNING ? 0 : -ESHUTDOWN; /* [R state] */
     if (!error)
         error = make_procs((uint32_t)procs);
@@ -343,6 +375,6 @@ PUBLIC int mote_set_procs(int procs)
         set_procs((uint32_t)procs);
         error = start_threads((uint32_t)procs);
     }
-    lock_drop(&rt.control);
+    drop_control();
     return error;
 }

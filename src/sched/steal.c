@@ -41,7 +41,8 @@ static struct task *steal_fresh(struct proc *p, struct proc *victim)
 
 static struct task *steal_from(struct proc *p, struct proc *victim)
 {
-    uint32_t n = runq_length(&victim->ring) ? runq_steal(&victim->ring, &p->ring) : 0;
+    /* runq_steal wants room: a timer that was run on the way may have filled our own ring. */
+    uint32_t n = runq_length(&victim->ring) && !runq_length(&p->ring) ? runq_steal(&victim->ring, &p->ring) : 0;
     if (n) {
         atom_count(&p->n.steals);
         atom_count_by(&p->n.stolen, n);
@@ -53,7 +54,8 @@ static struct task *steal_from(struct proc *p, struct proc *victim)
 struct task *steal_work(struct worker *w)
 {
     struct proc *p = w->proc;
-    uint32_t procs = atom_load_acq(&rt.procs); /* [R procs] pairs with mote_set_procs: the procs below it exist */
+    uint32_t procs =
+        atom_load_acq(&rt.made); /* [R made] pairs with make_procs; those not in use may still have tasks */
     for (int round = 0; round < ROUNDS && procs > 1; round++) {
         uint32_t at = next_random(p) % procs, stride = next_random(p) % procs;
         while (gcd(stride, procs) != 1)
@@ -78,7 +80,7 @@ struct task *steal_work(struct worker *w)
 
 bool steal_possible(void)
 {
-    uint32_t procs = atom_load_acq(&rt.procs); /* [R procs] as above */
+    uint32_t procs = atom_load_acq(&rt.made); /* [R made] as above */
     for (uint32_t i = 0; procs > 1 && i < procs; i++)
         if (runq_length(&rt.proc[i]->ring) || fresh_length(&rt.proc[i]->fresh))
             return true;

@@ -319,7 +319,10 @@ void sched_yield_now(void)
         go_to_base(w, self, AFTER_YIELD);
         return;
     }
-    if (!worker_wanted(w->proc))
+    /* Alone it could go on; but others may wait for its home, and one of them may be whom it waits for. */
+    bool home_wanted =
+        !(self->flags & TASK_PINNED) && atom_load_rlx(&home_of(self)->pending); /* rlx: looked at again */
+    if (!home_wanted && !worker_wanted(w->proc))
         return;
     atom_store_rlx(&self->state, TASK_READY); /* rlx: for reports */
     go_to_base(w, self, AFTER_YIELD);

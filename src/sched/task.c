@@ -140,12 +140,11 @@ static void give_way_when_far_ahead(struct worker *w)
         switch_give_way();
 }
 
-static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
-                 struct task **out, const char *name)
+static int spawn_inside(struct worker *w, const struct mote__site *site, void (*fn)(void), const intptr_t *args,
+                        unsigned flags, struct task **out, const char *name)
 {
     if (UNLIKELY(atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
         return -ESHUTDOWN;
-    struct worker *w = worker_self();
     if (w && !(w->self.current->flags & TASK_PINNED))
         check_arguments(site, args);
     struct proc *p = w ? w->proc : NULL;
@@ -164,6 +163,19 @@ static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t
     if (w)
         give_way_when_far_ahead(w);
     return 0;
+}
+
+static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
+                 struct task **out, const char *name)
+{
+    struct worker *w = worker_self();
+    if (LIKELY(w != NULL))
+        return spawn_inside(w, site, fn, args, flags, out, name);
+    if (!runtime_enter())
+        return -ESHUTDOWN;
+    int error = spawn_inside(NULL, site, fn, args, flags, out, name);
+    runtime_leave();
+    return error;
 }
 
 PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
@@ -243,7 +255,8 @@ PUBLIC void mote_set_name(const char *name)
 /* Counters of the procs, summed: no list of tasks that every spawn would have to lock. */
 PUBLIC size_t mote_task_count(void)
 {
-    if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
+    bool plain = !worker_self();
+    if (plain && !runtime_enter())
         return 0;
     uint64_t ended = 0, spawned = 0;
     uint32_t made = atom_load_acq(&rt.made);          /* [R made] pairs with make_procs */
@@ -251,5 +264,8 @@ PUBLIC size_t mote_task_count(void)
         ended += atom_load_acq(&rt.proc[i]->n.ended); /* [E ended] pairs with task_retire */
     for (uint32_t i = 0; i < made; i++)
         spawned += atom_load_rlx(&rt.proc[i]->n.spawned); /* rlx: as above */
-    return (size_t)(spawned + atom_load_rlx(&rt.shared_spawned) - ended);
+    spawned += atom_load_rlx(&rt.shared_spawned);         /* rlx: as above */
+    if (plain)
+        runtime_leave();
+    return (size_t)(spawned - ended);
 }

@@ -192,9 +192,10 @@ int sched_timer_add(struct timer *t)
     struct worker *w = worker_self();
     if (w)
         return timer_add(&w->proc->timers, t);
-    if (atom_load_acq(&rt.state) < RUNTIME_RUNNING) /* [R state] pairs with runtime.c */
+    if (!runtime_enter())
         return -ESHUTDOWN;
     int error = timer_add(&rt.proc[0]->timers, t);
     idle_wake_all(); /* the one that sleeps until its earliest timer must look again */
+    runtime_leave();
     return error;
 }

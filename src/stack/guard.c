@@ -27,9 +27,13 @@ static void pass_on(int signal, siginfo_t *info, void *context)
     const struct sigaction *before = previous_of(signal);
     if (before->sa_flags & SA_SIGINFO) {
         before->sa_sigaction(signal, info, context);
+    } else if (before->sa_handler == SIG_IGN && info->si_code <= 0) {
+        return; /* sent by somebody, and to be ignored */
     } else if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN) {
         struct sigaction die = {.sa_handler = SIG_DFL};
         sigaction(signal, &die, NULL);
+        if (info->si_code <= 0) /* sent by somebody: no instruction faults again */
+            raise(signal);
     } else {
         before->sa_handler(signal);
     }

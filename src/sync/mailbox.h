@@ -12,19 +12,22 @@
 #include "sched/sched.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct mailbox_block {
     size_t size;
-    unsigned class;
+    unsigned class; /* 0: from malloc */
     _Alignas(16) char bytes[];
 };
 
 /* Larger than 8 bytes: -ENOMEM is possible. */
 static NOINLINE int mailbox_put_block(struct task *t, const void *element, size_t size)
 {
-    unsigned class = block_class(sizeof(struct mailbox_block) + size);
-    struct mailbox_block *block = sched_block_get(class);
+    /* What a plain thread puts in, or is to take out, may outlive the runtime and its blocks: class 0. */
+    bool plain = (t->flags & TASK_THREAD) || !self_read();
+    unsigned class = plain ? 0 : block_class(sizeof(struct mailbox_block) + size);
+    struct mailbox_block *block = plain ? malloc(sizeof *block + size) : sched_block_get(class);
     if (!block)
         return -ENOMEM;
     block->size = size;
@@ -80,7 +83,10 @@ static inline void mailbox_take(struct task *t, void *to)
         struct mailbox_block *block = (struct mailbox_block *)(uintptr_t)t->mailbox;
         if (to)
             memcpy(to, block->bytes, block->size);
-        sched_block_put(block->class, block);
+        if (block->class)
+            sched_block_put(block->class, block);
+        else
+            free(block);
     } else if (to) {
         uint64_t word = t->mailbox;
         if (LIKELY(word >> 56 == 4))

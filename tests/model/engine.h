@@ -13,6 +13,7 @@ bool explore_run(const struct model *m);  /* one execution; false: it failed */
 const char *explore_failure(void);        /* why */
 void explore_tell(bool on);               /* print every step */
 bool explore_running(void);               /* a model thread runs: not setup, not check */
+bool explore_access(void);                /* the same, at every access */
 void explore_step(void);                  /* before an access: who goes on? */
 void explore_sleep(const void *word, int64_t deadline); /* until explore_wake of the same, or model_now says so */
 void explore_wake(const void *word, int how_many);

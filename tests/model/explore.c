@@ -3,8 +3,8 @@
  * Job:    see explore.h. Which choices an execution makes is search.c's business.
  * Holds:  E1, E2. E3 an execution is repeated by its list of choices: every place where more than one thing could go on makes
  *         one, even where the bound leaves no alternative.
- *         E4 a thread that pauses in a loop goes on only when a word that it has looked at since its last pause has changed, or
- *         is about to: so waiting loops end, and one that can't end is found as a deadlock.
+ *         E4 a thread that pauses in a loop goes on when a word that it has looked at since its last pause has changed, or is
+ *         about to, or when nobody else can go on: so waiting loops end. One that can't end is found after some more turns.
  */
 #include "engine.h"
 
@@ -15,15 +15,18 @@
 #include <ucontext.h>
 
 #define STACK ((size_t)64 << 10)
-#define STEPS 5000
+#define STEPS 5000      /* choices between threads */
+#define ACCESSES 500000 /* of words that aren't shared, too */
 #define LOOKS 8
+#define TURNS 100 /* of a waiting loop, when nobody else can go on */
 
 enum state { READY, PAUSED, ASLEEP, ENDED };
 
 struct look {
     const void *at;
     size_t size;
-    uint64_t value;
+    uint64_t value; /* at the last look */
+    bool varied;    /* between two looks */
 };
 
 struct thread {
@@ -42,12 +45,19 @@ static struct {
     ucontext_t base; /* while a thread runs: where it leaves to */
     ucontext_t exit; /* where a failure outside of the threads goes */
     int self, next;  /* -1: none */
-    int steps, preemptions;
+    int steps, accesses, preemptions;
     bool failed, tell;
     char failure[256];
 } x = {.self = -1};
 
 int model_self(void) { return x.self; }
+
+bool explore_access(void)
+{
+    if (x.self >= 0 && ++x.accesses > ACCESSES)
+        model_fail("more than %d accesses: a loop without an end", ACCESSES);
+    return x.self >= 0;
+}
 
 bool explore_running(void) { return x.self >= 0; }
 
@@ -92,14 +102,15 @@ void explore_looked(const void *at, size_t size, uint64_t value)
     if (x.self < 0)
         return;
     struct thread *t = &x.thread[x.self];
-    int i = 0;
-    while (i < t->look_count && t->looks[i].at != at)
-        i++;
-    if (i == LOOKS)
-        memmove(&t->looks[0], &t->looks[1], (size_t)(i = LOOKS - 1) * sizeof t->looks[0]);
-    else if (i == t->look_count)
-        t->look_count++;
-    t->looks[i] = (struct look){at, size, value};
+    for (int i = 0; i < t->look_count; i++)
+        if (t->looks[i].at == at) {
+            t->looks[i].varied |= t->looks[i].value != value;
+            t->looks[i].value = value;
+            return;
+        }
+    if (t->look_count == LOOKS)
+        memmove(&t->looks[0], &t->looks[1], (size_t)--t->look_count * sizeof t->looks[0]);
+    t->looks[t->look_count++] = (struct look){at, size, value, false};
 }
 
 void explore_overwrote(const void *at)
@@ -117,7 +128,7 @@ void explore_overwrote(const void *at)
 static bool has_changed(const struct thread *t)
 {
     for (int i = 0; i < t->look_count; i++)
-        if (memory_read(t->looks[i].at, t->looks[i].size) != t->looks[i].value)
+        if (t->looks[i].varied || memory_read(t->looks[i].at, t->looks[i].size) != t->looks[i].value)
             return true;
     return false;
 }
@@ -247,9 +258,19 @@ static void make_thread(int i)
     makecontext(&t->context, enter_thread, 0);
 }
 
+/* The next in turn that waits in a loop. */
+static int paused_thread(int turn)
+{
+    for (int i = 0; i < MODEL_THREADS; i++)
+        if (x.thread[(turn + i) % MODEL_THREADS].state == PAUSED)
+            return (turn + i) % MODEL_THREADS;
+    return -1;
+}
+
 /* Until nobody can go on, even with all stores arrived. */
 static void run_threads(void)
 {
+    int turns = 0;
     x.next = -1;
     while (!x.failed) {
         int i = x.next >= 0 ? x.next : choose_thread();
@@ -257,6 +278,9 @@ static void run_threads(void)
             memory_settle();
             i = choose_thread();
         }
+        turns = i < 0 ? turns + 1 : 0;
+        if (i < 0 && turns < TURNS)
+            i = paused_thread(turns);
         if (i < 0)
             return;
         x.next = -1;
@@ -281,7 +305,7 @@ bool explore_run(const struct model *m)
 {
     x.model = m;
     x.self = -1;
-    x.steps = x.preemptions = 0;
+    x.steps = x.accesses = x.preemptions = 0;
     x.failed = false;
     memory_reset();
     model_now = 0;

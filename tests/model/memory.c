@@ -180,7 +180,7 @@ static void choose_arrivals(const void *at)
 /* The step before every access. True: the word is shared. */
 static bool step(const struct model_site *site, const void *at, bool writes)
 {
-    if (!explore_running())
+    if (!explore_access())
         return false;
     check_alive(at, site->what);
     if (!shared(at, writes))
@@ -201,8 +201,11 @@ static bool seq_pending(int thread)
 
 uint64_t model_load(const struct model_site *site, const void *at, size_t size, enum model_order order)
 {
-    if (!step(site, at, false))
-        return memory_read(at, size);
+    if (!step(site, at, false)) {
+        uint64_t value = memory_read(at, size);
+        explore_looked(at, size, value);
+        return value;
+    }
     int self = model_self();
     if (order == MODEL_SEQ && seq_pending(self) && !model_mutant(MUTANT_SEQ))
         memory_drain(self);

@@ -172,6 +172,8 @@ static void add_new(int i, int rounds, int worker)
 static void setup_table(enum home_mode mode, unsigned count)
 {
     memset(&homes, 0, sizeof homes);
+    lock_bias_active = turn = 0;
+    owner = NULL;
     memset(table, 0, sizeof table);
     memset(task, 0, sizeof task);
     memset(plan, 0, sizeof plan);

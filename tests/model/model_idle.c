@@ -92,6 +92,8 @@ static void publish_both(void)
 static void setup(void)
 {
     memset(&rt, 0, sizeof rt);
+    lock_bias_active = turn = 0;
+    owner = NULL;
     memset(worker, 0, sizeof worker);
     memset(task, 0, sizeof task);
     memset(runs, 0, sizeof runs);

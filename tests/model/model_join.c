@@ -72,6 +72,7 @@ static void setup(void)
     timers = (struct timers){.heap = timers.heap, .room = timers.room, .earliest = INT64_MAX};
     ending.flags = TASK_JOINABLE;
     ending.extra = &extra;
+    extra.joinable = true;
     freed = ended = false;
 }
 

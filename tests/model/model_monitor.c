@@ -96,6 +96,8 @@ static void setup(void)
     memset(&rt, 0, sizeof rt);
     memset(worker, 0, sizeof worker);
     memset(&task, 0, sizeof task);
+    lock_bias_active = turn = 0;
+    owner = NULL;
     rt.procs = WORKERS;
     rt.state = RUNTIME_RUNNING;
     rt.asymmetric = true;
@@ -111,9 +113,6 @@ static void setup_bias(void)
     rt.made = WORKERS;
     for (int i = 0; i < WORKERS; i++)
         rt.worker[i] = &worker[i];
-    lock_bias_active = 0;
-    owner = NULL;
-    turn = 0;
     lock_bias_begin(&worker[0].self);
 }
 

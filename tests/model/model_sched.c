@@ -23,7 +23,7 @@
 #include "sched/steal.c"
 #undef cpu_relax
 
-#define WORKERS 2
+#define WORKERS 3 /* two of them in most models */
 #define TASKS 8
 
 struct slab_class record_slab;
@@ -36,8 +36,7 @@ static int children[TASKS]; /* how many of the tasks behind it a task starts */
 static int yields[TASKS];   /* how often it goes to the back of the queue first */
 static int fair_after;      /* the task after which task 1 must have run; -1: none */
 static int made;
-static struct timer timer;
-static int fired;
+static struct timer timer[3];
 
 /* What is left out. Functions that nothing here calls are not even linked. */
 struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
@@ -96,29 +95,40 @@ static void publish(void)
     publish_one();
 }
 
-static void on_time(struct timer *t)
-{
-    (void)t;
-    fired++;
-}
-
 static void put_in_ring(int worker_number, int n)
 {
     for (; n > 0; n--)
         MODEL_CHECK(runq_push_owner(&proc[worker_number].ring, &task[made++]));
 }
 
+static void on_time(struct timer *t) { (void)t; }
+
+static void on_time_ready(struct timer *t)
+{
+    sched_ready(t->arg);
+}
+
+/* Worker 2 makes tasks ready before it looks for some. */
+static void push_and_run(void)
+{
+    put_in_ring(2, 2);
+    run_worker();
+}
+
 static void setup(void)
 {
     memset(&rt, 0, sizeof rt);
+    lock_bias_active = turn = 0;
+    owner = NULL;
     memset(worker, 0, sizeof worker);
     memset(task, 0, sizeof task);
     memset(runs, 0, sizeof runs);
     memset(children, 0, sizeof children);
     memset(yields, 0, sizeof yields);
-    made = fired = 0;
+    made = 0;
     fair_after = -1;
-        rt.procs = rt.made = WORKERS;
+        rt.procs = 2;
+    rt.made = WORKERS;
     rt.state = RUNTIME_RUNNING;
     rt.asymmetric = true;
     for (unsigned i = 0; i < WORKERS; i++) {
@@ -173,8 +183,8 @@ static void setup_due(void)
     put_in_ring(0, 2);
     put_in_ring(1, 2);
     proc[0].fair_tick = 1;
-    timer = (struct timer){.when = 5, .fire = on_time};
-    timer_add(&proc[0].timers, &timer);
+    timer[0] = (struct timer){.when = 5, .fire = on_time};
+    timer_add(&proc[0].timers, &timer[0]);
 }
 
 /* The same with a task in the next slot, and worker 1 awake. */
@@ -183,8 +193,19 @@ static void setup_due_next(void)
     setup();
     atom_store_rlx(&proc[0].next, &task[made++]);
     proc[0].fair_tick = 1;
-    timer = (struct timer){.when = 5, .fire = on_time};
-    timer_add(&proc[0].timers, &timer);
+    timer[0] = (struct timer){.when = 5, .fire = on_time};
+    timer_add(&proc[0].timers, &timer[0]);
+}
+
+/* Worker 0 finds worker 1's timers due, and then worker 2's tasks. */
+static void setup_timers(void)
+{
+    setup();
+    rt.procs = 3;
+    for (int i = 0; i < 3; i++) {
+        timer[i] = (struct timer){.when = 0, .fire = on_time_ready, .arg = &task[made++]};
+        timer_add(&proc[1].timers, &timer[i]);
+    }
 }
 
 /* A task that yields again and again; one comes into the global queue meanwhile, and should get its turn. */
@@ -203,6 +224,12 @@ static void set_again(void) { set_procs(1); }
 /* Two procs become one. */
 static void shrink(void) { set_procs(1); }
 
+static void shrink_and_grow(void)
+{
+    set_procs(1);
+    set_procs(2);
+}
+
 static void setup_shrink(void)
 {
     setup();
@@ -220,20 +247,38 @@ static void check(void)
     MODEL_CHECK(rt.idle.searching == 0);
 }
 
-#define BASE .check = check, .entered = enter_worker, .sleepers = 3
+#define BASE .check = check, .entered = enter_worker, .sleepers = 7
 
 static const struct model models[] = {
-    {BASE, .name = "fork", .setup = setup_fork, .thread = {run_worker, run_worker}, .preemptions = 1},
-    {BASE, .name = "publish", .setup = setup, .thread = {run_worker, run_worker, publish}, .preemptions = 1, .mutants = MUTANT_SEQ},
+    {BASE, .name = "fork", .setup = setup_fork, .thread = {run_worker, run_worker}, .preemptions = 2},
+    {BASE, .name = "fork_chance", .setup = setup_fork, .thread = {run_worker, run_worker, publish}, .random = 10000},
+    {BASE,
+     .name = "publish",
+     .setup = setup,
+     .thread = {run_worker, run_worker, publish},
+     .preemptions = 1,
+     .mutants = MUTANT_SEQ},
     {BASE, .name = "alone", .setup = setup_alone, .thread = {run_worker, add_proc}, .preemptions = 2},
     {BASE, .name = "alone_fresh", .setup = setup_alone_fresh, .thread = {run_worker, add_proc}, .preemptions = 3},
     {BASE, .name = "due", .setup = setup_due, .thread = {run_worker, NULL, pass_time}, .preemptions = 2},
-    {BASE, .name = "due_next", .setup = setup_due_next, .thread = {run_worker, run_worker, pass_time}, .preemptions = 3},
-    {BASE, .name = "fair", .setup = setup_fair, .thread = {run_worker, NULL, set_again}, .preemptions = 1},
-    {BASE, .name = "shrink", .setup = setup_shrink, .thread = {run_worker, run_worker, shrink}, .preemptions = 1},
-    {BASE, .name = "chance_fork", .setup = setup_fork, .thread = {run_worker, run_worker}, .random = 10000},
-    {BASE, .name = "chance_publish", .setup = setup_fork, .thread = {run_worker, run_worker, publish}, .random = 10000},
-    {BASE, .name = "chance_shrink", .setup = setup_shrink, .thread = {run_worker, run_worker, shrink}, .random = 10000},
+    {BASE,
+     .name = "due_next",
+     .setup = setup_due_next,
+     .thread = {run_worker, run_worker, NULL, pass_time},
+     .random = 20000},
+    {BASE, .name = "timers", .setup = setup_timers, .thread = {run_worker, NULL, push_and_run}, .preemptions = 1},
+    {BASE,
+     .name = "timers_chance",
+     .setup = setup_timers,
+     .thread = {run_worker, NULL, push_and_run},
+     .random = 10000},
+    {BASE, .name = "fair", .setup = setup_fair, .thread = {run_worker, NULL, NULL, set_again}, .preemptions = 1},
+    {BASE, .name = "shrink", .setup = setup_shrink, .thread = {run_worker, run_worker, NULL, shrink}, .preemptions = 1},
+    {BASE,
+     .name = "shrink_and_grow",
+     .setup = setup_shrink,
+     .thread = {run_worker, run_worker, NULL, shrink_and_grow},
+     .random = 20000},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, models, sizeof models / sizeof models[0]); }

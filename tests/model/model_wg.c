@@ -69,9 +69,6 @@ static void setup_two(void) { setup_waits(2); }
 static void setup_biased(void)
 {
     setup_waits(1);
-    lock_bias_active = 0;
-    owner = NULL;
-    turn = 0;
     lock_bias_begin(&parked[0].self);
 }
 

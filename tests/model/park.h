@@ -27,6 +27,8 @@ static struct parked {
 static void park_setup(void)
 {
     memset(parked, 0, sizeof parked);
+    lock_bias_active = turn = 0;
+    owner = NULL;
     for (int i = 0; i < MODEL_THREADS; i++)
         parked[i].self.current = &parked[i].task;
 }
