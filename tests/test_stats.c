@@ -206,7 +206,7 @@ static void dive_in_company(void *arg)
 {
     (void)arg;
     stop = false;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 40; i++)
         CHECK(mote_go(yield_until_stopped) == 0);
     for (int i = 0; i < 3; i++)
         CHECK(mote_join(mote_spawn(dive_and_return), NULL) == 0);

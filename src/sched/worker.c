@@ -3,7 +3,7 @@
  * Job:    choose what runs next: quickly, on the stack of the task that leaves (worker_quick_next), or thoroughly, on the
  *         worker's own stack (find_work).
  * Holds:  N1 the next slot wins three times in a row at most while others wait: a pair that talks to each other stays hot and
- *         starves nobody. N2 the global queue is looked at on every 61st tick, the oldest new task runs on another, so none of
+ *         starves nobody. N2 every 31st tick is the global queue's turn or, alternately, the oldest new task's, so none of
  *         them waits for ever. N3 woken tasks and new tasks take turns.
  * Source: the order of search is Go's (findRunnable); newest first for new tasks is MassiveThreads'.
  * Not here: the switch itself (switch.c), victims (steal.c), sleeping (idle.c).
@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-#define FAIR_TICKS 61
+#define FAIR_TICKS 31 /* the global queue and the oldest new task take turns, so each has one tick in 62 */
 
 static bool timer_due(struct proc *p)
 {

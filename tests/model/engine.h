@@ -9,12 +9,12 @@
 #include "explore.h"
 
 /* explore.c */
-bool explore_run(const struct model *m);  /* one execution; false: it failed */
-const char *explore_failure(void);        /* why */
-void explore_tell(bool on);               /* print every step */
-bool explore_running(void);               /* a model thread runs: not setup, not check */
-bool explore_access(void);                /* the same, at every access */
-void explore_step(void);                  /* before an access: who goes on? */
+bool explore_run(const struct model *m);                /* one execution; false: it failed */
+const char *explore_failure(void);                      /* why */
+void explore_tell(bool on);                             /* print every step */
+bool explore_running(void);                             /* a model thread runs: not setup, not check */
+bool explore_access(void);                              /* the same, at every access */
+void explore_step(void);                                /* before an access: who goes on? */
 void explore_sleep(const void *word, int64_t deadline); /* until explore_wake of the same, or model_now says so */
 void explore_wake(const void *word, int how_many);
 void explore_looked(const void *at, size_t size, uint64_t value); /* what a pausing thread waits to see changed (E4) */

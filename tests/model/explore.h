@@ -21,11 +21,11 @@
 
 /* What can be made wrong on purpose, to see that a model notices. */
 enum model_mutant {
-    MUTANT_FENCE = 1,    /* atom_fence_seq does nothing */
-    MUTANT_HEAVY = 2,    /* os_barrier_heavy does nothing */
-    MUTANT_SEQ = 4,      /* sequentially consistent loads and stores are no more than acquire and release */
-    MUTANT_RELEASE = 8,  /* release stores are relaxed */
-    MUTANT_MODIFY = 16,  /* a read-modify-write is a load and a store */
+    MUTANT_FENCE = 1,   /* atom_fence_seq does nothing */
+    MUTANT_HEAVY = 2,   /* os_barrier_heavy does nothing */
+    MUTANT_SEQ = 4,     /* sequentially consistent loads and stores are no more than acquire and release */
+    MUTANT_RELEASE = 8, /* release stores are relaxed */
+    MUTANT_MODIFY = 16, /* a read-modify-write is a load and a store */
 };
 
 struct model {

@@ -231,8 +231,7 @@ void model_store(const struct model_site *site, void *at, size_t size, uint64_t 
     bool release = order != MODEL_RELAXED && !model_mutant(MUTANT_RELEASE);
     if (size < sizeof value)
         value &= ((uint64_t)1 << size * 8) - 1;
-    mem.buffer[self][mem.count[self]++] =
-        (struct entry){at, size, value, release, order == MODEL_SEQ, 0, site->what};
+    mem.buffer[self][mem.count[self]++] = (struct entry){at, size, value, release, order == MODEL_SEQ, 0, site->what};
     explore_overwrote(at);
 }
 

@@ -114,16 +114,8 @@ static const struct model models[] = {
      .check = check,
      .preemptions = 3,
      .mutants = MUTANT_FENCE | MUTANT_MODIFY},
-    {.name = "oldest",
-     .setup = setup_two,
-     .thread = {take_oldest, steal_twice},
-     .check = check,
-     .preemptions = 3},
-    {.name = "four",
-     .setup = setup_four,
-     .thread = {push_four, steal_twice, steal},
-     .check = check,
-     .preemptions = 2},
+    {.name = "oldest", .setup = setup_two, .thread = {take_oldest, steal_twice}, .check = check, .preemptions = 3},
+    {.name = "four", .setup = setup_four, .thread = {push_four, steal_twice, steal}, .check = check, .preemptions = 2},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, models, sizeof models / sizeof models[0]); }

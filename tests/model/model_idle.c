@@ -26,7 +26,10 @@ static unsigned runs[TASKS];
 
 bool steal_possible(void) { return false; }
 void monitor_wake(void) {}
-void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep) { (void)class, (void)cache, (void)keep; }
+void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep)
+{
+    (void)class, (void)cache, (void)keep;
+}
 void block_flush(struct block_caches *caches) { (void)caches; }
 void ready_chain(struct proc *p, struct task *first) { (void)p, (void)first; }
 struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
@@ -116,23 +119,14 @@ static void check(void)
 #define BASE .setup = setup, .check = check, .entered = enter_worker
 
 static const struct model models[] = {
-    {BASE,
-     .name = "one_worker",
-     .thread = {work, NULL, publish_both},
-     .sleepers = 1,
-     .preemptions = 3,
+    {BASE, .name = "one_worker", .thread = {work, NULL, publish_both}, .sleepers = 1, .preemptions = 3,
      .mutants = MUTANT_SEQ},
-    {BASE,
-     .name = "two_publishers",
-     .thread = {work, NULL, publish_one, publish_another},
-     .sleepers = 1,
+    {BASE, .name = "two_publishers", .thread = {work, NULL, publish_one, publish_another}, .sleepers = 1,
      .preemptions = 2},
-    {BASE, .name = "waker", .thread = {work_trimming, NULL, publish_one, idle_wake_one}, .sleepers = 1, .preemptions = 3},
+    {BASE, .name = "waker", .thread = {work_trimming, NULL, publish_one, idle_wake_one}, .sleepers = 1,
+     .preemptions = 3},
     {BASE, .name = "two_workers", .thread = {work, work, publish_one}, .sleepers = 3, .preemptions = 2},
-    {BASE,
-     .name = "chance",
-     .thread = {work, work_trimming, publish_one, publish_another},
-     .sleepers = 3,
+    {BASE, .name = "chance", .thread = {work, work_trimming, publish_one, publish_another}, .sleepers = 3,
      .random = 30000},
 };
 

@@ -102,20 +102,11 @@ static void store_and_wake(void)
 #define BASE .setup = setup, .preemptions = MODEL_ALL
 
 static const struct model models[] = {
-    {BASE,
-     .name = "store_buffers",
-     .thread = {store_x_look_at_y, store_y_look_at_x},
-     .check = one_sees_the_other,
+    {BASE, .name = "store_buffers", .thread = {store_x_look_at_y, store_y_look_at_x}, .check = one_sees_the_other,
      .mutants = MUTANT_FENCE},
-    {BASE,
-     .name = "store_buffers_seq",
-     .thread = {seq_x_look_at_y, seq_y_look_at_x},
-     .check = one_sees_the_other,
+    {BASE, .name = "store_buffers_seq", .thread = {seq_x_look_at_y, seq_y_look_at_x}, .check = one_sees_the_other,
      .mutants = MUTANT_SEQ},
-    {BASE,
-     .name = "asymmetric",
-     .thread = {store_x_lightly, store_y_heavily},
-     .check = one_sees_the_other,
+    {BASE, .name = "asymmetric", .thread = {store_x_lightly, store_y_heavily}, .check = one_sees_the_other,
      .mutants = MUTANT_HEAVY},
     {BASE, .name = "message", .thread = {send, receive}, .mutants = MUTANT_RELEASE},
     {BASE, .name = "message_waiting", .thread = {send, receive_waiting}, .mutants = MUTANT_RELEASE},

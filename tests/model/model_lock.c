@@ -86,31 +86,15 @@ static void find_soloist(void)
 #define BASE .entered = enter_worker
 
 static const struct model models[] = {
-    {BASE,
-     .name = "plain",
-     .setup = setup,
-     .thread = {two_sections, two_sections},
-     .preemptions = 4,
+    {BASE, .name = "plain", .setup = setup, .thread = {two_sections, two_sections}, .preemptions = 4,
      .mutants = MUTANT_MODIFY | MUTANT_RELEASE},
     {BASE, .name = "three", .setup = setup, .thread = {section, section, section}, .preemptions = 3},
     {BASE, .name = "quickly", .setup = setup_biased, .thread = {quick_section, quick_section}, .preemptions = 3},
-    {BASE,
-     .name = "soloist",
-     .setup = setup_biased,
-     .thread = {two_sections, two_sections},
-     .preemptions = 3,
+    {BASE, .name = "soloist", .setup = setup_biased, .thread = {two_sections, two_sections}, .preemptions = 3,
      .mutants = MUTANT_HEAVY | MUTANT_RELEASE},
-    {BASE,
-     .name = "soloist_begins",
-     .setup = setup,
-     .thread = {two_sections, section, begin},
-     .preemptions = 2},
-    {BASE,
-     .name = "soloist_changes",
-     .setup = setup_biased,
-     .thread = {fall_asleep_and_wake, section, find_soloist},
-     .preemptions = 2,
-     .mutants = MUTANT_HEAVY},
+    {BASE, .name = "soloist_begins", .setup = setup, .thread = {two_sections, section, begin}, .preemptions = 2},
+    {BASE, .name = "soloist_changes", .setup = setup_biased, .thread = {fall_asleep_and_wake, section, find_soloist},
+     .preemptions = 2, .mutants = MUTANT_HEAVY},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, models, sizeof models / sizeof models[0]); }

@@ -147,11 +147,7 @@ static const struct model models[] = {
      .thread = {fill_and_halve, steal, steal},
      .check = check,
      .preemptions = 2},
-    {.name = "wrap",
-     .setup = setup_wrap,
-     .thread = {fill_and_pop, steal_twice},
-     .check = check,
-     .preemptions = 4},
+    {.name = "wrap", .setup = setup_wrap, .thread = {fill_and_pop, steal_twice}, .check = check, .preemptions = 4},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, models, sizeof models / sizeof models[0]); }

@@ -40,7 +40,10 @@ static struct timer timer[3];
 
 /* What is left out. Functions that nothing here calls are not even linked. */
 struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
-void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep) { (void)class, (void)cache, (void)keep; }
+void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep)
+{
+    (void)class, (void)cache, (void)keep;
+}
 void block_flush(struct block_caches *caches) { (void)caches; }
 void monitor_wake(void) {}
 void thread_ready(struct task *t) { (void)t; }
@@ -86,6 +89,18 @@ static void add_proc(void)
     worker_loop(&worker[1]);
 }
 
+/* The same, with nothing in mind but the new tasks. */
+static void add_thief(void)
+{
+    struct task *t;
+    mote_self_worker = NULL;
+    set_procs(2);
+    mote_self_worker = &worker[1];
+    for (int i = 0; i < 2; i++)
+        if ((t = fresh_steal(&proc[0].fresh)))
+            switch_run(&worker[1], t);
+}
+
 static void pass_time(void) { atom_swap_seq(&model_now, 10); }
 
 /* A plain thread's tasks. */
@@ -103,10 +118,7 @@ static void put_in_ring(int worker_number, int n)
 
 static void on_time(struct timer *t) { (void)t; }
 
-static void on_time_ready(struct timer *t)
-{
-    sched_ready(t->arg);
-}
+static void on_time_ready(struct timer *t) { sched_ready(t->arg); }
 
 /* Worker 2 makes tasks ready before it looks for some. */
 static void push_and_run(void)
@@ -127,7 +139,7 @@ static void setup(void)
     memset(yields, 0, sizeof yields);
     made = 0;
     fair_after = -1;
-        rt.procs = 2;
+    rt.procs = 2;
     rt.made = WORKERS;
     rt.state = RUNTIME_RUNNING;
     rt.asymmetric = true;
@@ -252,32 +264,18 @@ static void check(void)
 static const struct model models[] = {
     {BASE, .name = "fork", .setup = setup_fork, .thread = {run_worker, run_worker}, .preemptions = 2},
     {BASE, .name = "fork_chance", .setup = setup_fork, .thread = {run_worker, run_worker, publish}, .random = 10000},
-    {BASE,
-     .name = "publish",
-     .setup = setup,
-     .thread = {run_worker, run_worker, publish},
-     .preemptions = 1,
+    {BASE, .name = "publish", .setup = setup, .thread = {run_worker, run_worker, publish}, .preemptions = 1,
      .mutants = MUTANT_SEQ},
     {BASE, .name = "alone", .setup = setup_alone, .thread = {run_worker, add_proc}, .preemptions = 2},
-    {BASE, .name = "alone_fresh", .setup = setup_alone_fresh, .thread = {run_worker, add_proc}, .preemptions = 3},
+    {BASE, .name = "alone_fresh", .setup = setup_alone_fresh, .thread = {run_worker, add_thief}, .preemptions = 3},
     {BASE, .name = "due", .setup = setup_due, .thread = {run_worker, NULL, pass_time}, .preemptions = 2},
-    {BASE,
-     .name = "due_next",
-     .setup = setup_due_next,
-     .thread = {run_worker, run_worker, NULL, pass_time},
+    {BASE, .name = "due_next", .setup = setup_due_next, .thread = {run_worker, run_worker, NULL, pass_time},
      .random = 20000},
     {BASE, .name = "timers", .setup = setup_timers, .thread = {run_worker, NULL, push_and_run}, .preemptions = 1},
-    {BASE,
-     .name = "timers_chance",
-     .setup = setup_timers,
-     .thread = {run_worker, NULL, push_and_run},
-     .random = 10000},
+    {BASE, .name = "timers_chance", .setup = setup_timers, .thread = {run_worker, NULL, push_and_run}, .random = 10000},
     {BASE, .name = "fair", .setup = setup_fair, .thread = {run_worker, NULL, NULL, set_again}, .preemptions = 1},
     {BASE, .name = "shrink", .setup = setup_shrink, .thread = {run_worker, run_worker, NULL, shrink}, .preemptions = 1},
-    {BASE,
-     .name = "shrink_and_grow",
-     .setup = setup_shrink,
-     .thread = {run_worker, run_worker, NULL, shrink_and_grow},
+    {BASE, .name = "shrink_and_grow", .setup = setup_shrink, .thread = {run_worker, run_worker, NULL, shrink_and_grow},
      .random = 20000},
 };
 

@@ -38,8 +38,11 @@ struct options {
 static const struct {
     const char *name;
     enum model_mutant mutant;
-} mutants[] = {{"fence", MUTANT_FENCE},     {"heavy", MUTANT_HEAVY},   {"seq", MUTANT_SEQ},
-               {"release", MUTANT_RELEASE}, {"modify", MUTANT_MODIFY}};
+} mutants[] = {{"fence", MUTANT_FENCE},
+               {"heavy", MUTANT_HEAVY},
+               {"seq", MUTANT_SEQ},
+               {"release", MUTANT_RELEASE},
+               {"modify", MUTANT_MODIFY}};
 
 #define MUTANT_COUNT (sizeof mutants / sizeof mutants[0])
 
@@ -157,7 +160,10 @@ static bool run_model(const struct model *m, const struct options *o)
     bool held = random ? by_chance(m, random, &executions) : search(m, &executions);
     if (!held && !o->mutant && !s.too_large)
         report(m);
-    printf("%s: %s after %lu executions", m->name, s.too_large ? "too large, stopped" : held ? "holds" : "fails",
+    printf("%s: %s after %lu executions", m->name,
+           s.too_large ? "too large, stopped"
+           : held      ? "holds"
+                       : "fails",
            executions);
     if (random)
         printf(" by chance\n");
