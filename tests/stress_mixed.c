@@ -168,7 +168,7 @@ static void mix(void *arg)
 {
     begun = ended = 0;
     make_tokens();
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 2 + scale(50); i++)
         begin(*(uint32_t *)arg + (uint32_t)i * 7919, 8, i % 10 == 0);
     mote_wg_wait(&everybody);
     while (mote_task_count() > 1) /* the detached ones */
@@ -180,7 +180,7 @@ static void mix(void *arg)
 
 static void *mix_from_thread(void *arg)
 {
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 2 + scale(50); i++) {
         begin(*(uint32_t *)arg + (uint32_t)i * 104729, 8, i % 10 == 0);
         pass_token((uint32_t)i);
         mote_sleep(50 * MOTE_US);

@@ -157,9 +157,10 @@ static void yield_until_stopped(void)
         mote_yield();
 }
 
+/* Tiny queues leave most of the others in the common one, which has a turn only now and then. */
 static void yield_often(void)
 {
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 500; i++)
         mote_yield();
 }
 

@@ -175,6 +175,7 @@ void idle_sleep(struct worker *w)
             return;
         }
         if (trim_at < timer && unlist(w)) {
+            monitor_wake();
             trim(w);
             return;
         }

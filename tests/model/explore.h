@@ -8,8 +8,8 @@
  *         preemptions: switches away from a thread that could have gone on. Few bugs need more than two or three.
  * Holds:  E1 setup puts everything that the threads use into the same state, at the same addresses, at each execution.
  *         E2 threads and setup depend on nothing but what they share: no clock, no randomness, no address.
- * Callers: the models. model_*.c names what it checks; --only runs one of its models,
- *         --mutant those that must catch it, --random as many executions by chance.
+ * Callers: the models. model_*.c names what it checks; --only runs one of its models, --mutant those that must catch that
+ *         mutant, --random so many executions by chance.
  */
 #ifndef MODEL_EXPLORE_H
 #define MODEL_EXPLORE_H

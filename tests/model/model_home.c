@@ -182,7 +182,8 @@ static void setup_table(enum home_mode mode, unsigned count)
     memset(queue, 0, sizeof queue);
     homes.at = table;
     homes.size = (size_t)1 << 20;
-    homes.cap = homes.copied = count;
+    homes.cap = count;
+    homes.copied = count;
     homes.mode = mode;
     for (unsigned i = 1; i <= count; i++) {
         table[i].number = (uint16_t)i;

@@ -89,7 +89,19 @@ static void add_proc(void)
     worker_loop(&worker[1]);
 }
 
-/* The same, with nothing in mind but the new tasks. */
+/* The only proc's owner, until it has no new tasks. */
+static void run_fresh(void)
+{
+    while (fresh_length(&proc[0].fresh)) {
+        struct task *t = worker_quick_next(&worker[0]);
+        if (t)
+            switch_run(&worker[0], t);
+        else
+            atom_store_seq(&proc[0].attention, 0);
+    }
+}
+
+/* As add_proc, with nothing in mind but the new tasks. */
 static void add_thief(void)
 {
     struct task *t;
@@ -267,7 +279,7 @@ static const struct model models[] = {
     {BASE, .name = "publish", .setup = setup, .thread = {run_worker, run_worker, publish}, .preemptions = 1,
      .mutants = MUTANT_SEQ},
     {BASE, .name = "alone", .setup = setup_alone, .thread = {run_worker, add_proc}, .preemptions = 2},
-    {BASE, .name = "alone_fresh", .setup = setup_alone_fresh, .thread = {run_worker, add_thief}, .preemptions = 3},
+    {BASE, .name = "alone_fresh", .setup = setup_alone_fresh, .thread = {run_fresh, add_thief}, .preemptions = 3},
     {BASE, .name = "due", .setup = setup_due, .thread = {run_worker, NULL, pass_time}, .preemptions = 2},
     {BASE, .name = "due_next", .setup = setup_due_next, .thread = {run_worker, run_worker, NULL, pass_time},
      .random = 20000},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* search - which executions of a model to run, and what to say about them.
  * Job:    depth first through all lists of choices, or by chance; the report of a failure with every step told; main.
- * Holds:  E3. Chance has a fixed seed: a failure is the same at every run.
+ * Holds:  E3. Chance begins with the same seed at every run, unless --seed says another.
  * Source: Musuvathi and Qadeer, "Iterative context bounding for systematic testing of multithreaded programs", 2007.
  */
 #include "engine.h"
@@ -32,7 +32,7 @@ static struct {
 struct options {
     unsigned mutant;
     const char *only;
-    unsigned random;
+    unsigned random, seed;
 };
 
 static const struct {
@@ -121,11 +121,11 @@ static bool search(const struct model *m, unsigned long *executions)
     }
 }
 
-static bool by_chance(const struct model *m, unsigned runs, unsigned long *executions)
+static bool by_chance(const struct model *m, unsigned runs, unsigned seed, unsigned long *executions)
 {
     bool learned;
     s.mode = CHANCE;
-    s.random = 0x9e3779b97f4a7c15u;
+    s.random = 0x9e3779b97f4a7c15u + seed;
     for (*executions = 0; *executions < runs;) {
         s.length = 0;
         ++*executions;
@@ -157,7 +157,7 @@ static bool run_model(const struct model *m, const struct options *o)
     s.too_large = false;
     memory_forget();
     unsigned random = o->random ? o->random : m->random;
-    bool held = random ? by_chance(m, random, &executions) : search(m, &executions);
+    bool held = random ? by_chance(m, random, o->seed, &executions) : search(m, &executions);
     if (!held && !o->mutant && !s.too_large)
         report(m);
     printf("%s: %s after %lu executions", m->name,
@@ -176,7 +176,7 @@ static bool run_model(const struct model *m, const struct options *o)
 
 static int usage(const char *program)
 {
-    printf("usage: %s [--mutant NAME] [--only MODEL] [--random RUNS]\nmutants:", program);
+    printf("usage: %s [--mutant NAME] [--only MODEL] [--random RUNS] [--seed NUMBER]\nmutants:", program);
     for (size_t i = 0; i < MUTANT_COUNT; i++)
         printf(" %s", mutants[i].name);
     printf("\n");
@@ -192,6 +192,8 @@ static bool parse(struct options *o, int argc, char **argv)
                 o->mutant |= strcmp(value, mutants[j].name) == 0 ? mutants[j].mutant : 0;
         else if (strcmp(argv[i], "--only") == 0)
             o->only = value;
+        else if (strcmp(argv[i], "--seed") == 0)
+            o->seed = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(argv[i], "--random") == 0)
             o->random = (unsigned)strtoul(value, NULL, 10);
         else
