@@ -69,7 +69,7 @@ static const char *grouped(double number, int decimals)
             *to++ = ',';
         *to++ = digits[i];
     }
-    strcpy(to, digits + whole);
+    memcpy(to, digits + whole, strlen(digits + whole) + 1);
     return text;
 }
 

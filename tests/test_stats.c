@@ -107,23 +107,24 @@ static void test_counters_never_fall_while_tasks_run(void **state)
 
 /* One task's stack */
 
-static struct mote_stack_info look(void)
+static __attribute__((noinline)) struct mote_stack_info look(void)
 {
     struct mote_stack_info info;
     CHECK(mote_stack_info(&info) == 0);
     return info;
 }
 
-static size_t live_below(int depth)
+static __attribute__((noinline)) size_t live_below(int depth)
 {
     volatile char frame[1024];
     frame[0] = (char)depth;
+    __asm__ volatile("" ::"r"(frame) : "memory"); /* all of it is needed */
     size_t live = depth ? live_below(depth - 1) : look().live;
     CHECK(frame[0] == (char)depth);
     return live;
 }
 
-static void measure(bool pinned)
+static __attribute__((noinline)) void measure(bool pinned)
 {
     size_t before = look().live, last = before;
     for (int depth = 1; depth <= 64; depth *= 2) {
@@ -176,6 +177,7 @@ static void dive(int depth)
     volatile char frame[1024];
     for (size_t i = 0; i < sizeof frame; i += 64)
         frame[i] = (char)(depth + (int)i);
+    __asm__ volatile("" ::"r"(frame) : "memory"); /* all of it is needed */
     if (depth)
         dive(depth - 1);
     else
