@@ -226,6 +226,8 @@ int task_make_main(int (*fn)(int, char **), int argc, char **argv)
 /* J2: runs in the next context. */
 void task_retire(struct proc *p, struct task *t)
 {
+    atom_store_rlx(&t->state,
+                   TASK_DONE); /* rlx: the next store publishes it, so that count and records agree at rest */
     /* [E ended] what the task did -> who sees by mote_task_count that it has ended; rlx: our own */
     atom_store_rel(&p->n.ended, atom_load_rlx(&p->n.ended) + 1);
     if (t->flags & TASK_MAIN)
