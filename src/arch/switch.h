@@ -14,18 +14,19 @@
 
 struct task;
 
-/* Saves the caller's context at from->sp and continues the context at to_sp. Returns when somebody continues `from`. */
-void switch_to(struct task *from, uintptr_t after, void *to_sp);
+/* Saves the caller's context at from->sp and continues the context at to_sp. Returns when somebody continues `from`: with `from`,
+ * so that who parked need not keep it or look it up. */
+struct task *switch_to(struct task *from, uintptr_t after, void *to_sp);
 
 /* Saves the caller's context at from->sp and calls start->fn(start->args...) on the empty stack that ends at `top`, then
- * switch_returned with what it returned. top is 16-aligned. */
-void switch_start(struct task *from, uintptr_t after, void *top, const void *start);
+ * switch_returned with what it returned. top is 16-aligned. Returns as switch_to does. */
+struct task *switch_start(struct task *from, uintptr_t after, void *top, const void *start);
 
 /* Calls start->fn on the empty stack that ends at `top`, which may be the one that the caller stands on; nothing is saved. */
 void switch_restart(void *top, const void *start) __attribute__((noreturn));
 
-/* The C side (sched/switch.c). */
-void switch_arrived(struct task *from, uintptr_t after);
+/* The C side (sched/switch.c). switch_arrived returns the task that is arrived at. */
+struct task *switch_arrived(struct task *from, uintptr_t after);
 void switch_returned(intptr_t result) __attribute__((noreturn));
 
 #endif

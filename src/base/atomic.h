@@ -31,6 +31,8 @@ void model_point(void); /* tests/model: another thread may run here */
 #define atom_add_seq(p, v) (model_point(), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
 #define atom_sub_acq_rel(p, v) (model_point(), atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel))
 #define atom_sub_seq(p, v) (model_point(), atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst))
+#define atom_or_seq(p, v) (model_point(), atomic_fetch_or_explicit((p), (v), memory_order_seq_cst))
+#define atom_and_seq(p, v) (model_point(), atomic_fetch_and_explicit((p), (v), memory_order_seq_cst))
 #define atom_cas_rlx(p, expected, v)                                                                                   \
     (model_point(),                                                                                                    \
      atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_relaxed, memory_order_relaxed))

@@ -8,6 +8,7 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define NOINLINE __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define COLD __attribute__((cold, noinline))
 #define NORETURN __attribute__((noreturn))
 #define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))

@@ -25,8 +25,8 @@
 
 struct lock {
     _Atomic uint32_t word;
-    _Atomic uint16_t solo; /* the soloist stores, all look */
-    uint16_t by_solo;      /* holder only */
+    _Atomic uint8_t solo; /* the soloist stores, all look */
+    uint8_t by_solo;      /* holder only */
 };
 
 extern _Atomic uint32_t lock_bias_active; /* somebody's bias is on, or is being ended */

@@ -16,4 +16,12 @@ void msg_print(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same, then abort(): the program has a bug that could corrupt memory. */
 void msg_fatal(const char *format, ...) PRINTF_LIKE(1, 2) NORETURN COLD;
 
+/* Stops a program of a build with MOTE_DEBUG where one of the library's own invariants doesn't hold. */
+#ifdef MOTE_DEBUG
+#define INVARIANT(holds)                                                                                               \
+    ((holds) ? (void)0 : msg_fatal("%s:%d: a defect of mote: not true: %s", __FILE__, __LINE__, #holds))
+#else
+#define INVARIANT(holds) ((void)sizeof(holds))
+#endif
+
 #endif

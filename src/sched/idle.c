@@ -134,8 +134,9 @@ void idle_end_search(struct worker *w, bool found)
 static bool must_stay(struct worker *w)
 {
     struct proc *p = w->proc;
-    return atom_load_seq(&rt.global.count) || /* [I sleep] announced, now look */
-           atom_load_seq(&p->attention) || (atom_load_seq(&rt.idle.searching) == 0 && steal_possible());
+    return atom_load_seq(&rt.global.count) ||                  /* [I sleep] announced, now look */
+           (atom_load_seq(&p->summons) & SUMMONS_ATTENTION) || /* [A attention] announced, now look */
+           (atom_load_seq(&rt.idle.searching) == 0 && steal_possible());
 }
 
 static void trim(struct worker *w)

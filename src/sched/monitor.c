@@ -28,13 +28,13 @@ static struct task *next_raid(struct proc *p)
     if (!rt.asymmetric)
         return atom_swap_seq(&p->next, NULL); /* [N next] as in next_swap_owner */
     struct task *t = NULL;
-    atom_store_seq(&p->next_raid, 1); /* [N raid] store raid, then look at busy; pairs with next_swap_owner */
+    atom_or_seq(&p->summons, SUMMONS_RAID); /* [N raid] store raid, then look at busy; pairs with next_swap_owner */
     os_barrier_heavy();
     if (!atom_load_acq(&p->next_busy)) { /* [N raid] */
         t = atom_load_acq(&p->next);     /* [N next] pairs with next_swap_owner */
         atom_store_rlx(&p->next, NULL);  /* rlx: the next store releases it */
     }
-    atom_store_rel(&p->next_raid, 0); /* [N raid] */
+    atom_and_seq(&p->summons, ~SUMMONS_RAID); /* [N raid] our stores -> the owner */
     return t;
 }
 

@@ -21,9 +21,15 @@
 #include <pthread.h>
 
 #define MAX_PROCS 1024
-#define STREAK_MAX 3 /* tasks in a row from the next slot, while others wait */
+#define TURN 4 /* at every so manieth search the queues come before the next slot (N1) */
 
 struct worker;
+
+enum summons {
+    SUMMONS_ATTENTION = 1, /* anyone sets, owner clears: go to the worker's own stack at the next chance */
+    SUMMONS_RAID = 2,      /* the monitor is at `next` */
+    SUMMONS_ATOMIC = 4,    /* immutable: there is no heavy barrier, so `next` changes by read-modify-writes */
+};
 
 /* Owner writes, all read: statistics. */
 struct counters {
@@ -35,7 +41,6 @@ struct counters {
 struct proc {
     /* Owner only. */
     unsigned number;    /* immutable */
-    unsigned streak;    /* tasks in a row that came from the next slot */
     uint32_t fair_tick; /* when the other queues get their turn (N2) */
     bool fair_oldest;   /* that turn is the oldest new task's, not the global queue's */
     bool starved;       /* a task could not be run for want of memory: pause before the next try */
@@ -51,10 +56,8 @@ struct proc {
     /* P3 */
     _Atomic(struct task *) next; /* the task made ready last */
     _Atomic uint32_t next_busy;  /* owner is at `next` */
-    _Atomic uint32_t next_raid;  /* the monitor is */
 
-    /* Anyone sets, owner clears: go to the worker's own stack at the next chance. */
-    _Atomic uint32_t attention;
+    _Atomic uint32_t summons; /* enum summons: what keeps the owner off its quickest paths, in one word */
 
     struct runq ring;
     struct fresh fresh;
@@ -139,7 +142,7 @@ struct task_extra {
 };
 const char *task_name(const struct task *t);
 void task_describe(const struct task *t, char *text, size_t size);
-void task_retire(struct proc *p, struct task *t); /* it has left its stack for ever */
+void task_retire_rare(struct proc *p, struct task *t);
 void task_free(struct proc *p, struct task *t);
 int task_make_main(int (*fn)(int, char **), int argc, char **argv);
 
@@ -151,15 +154,16 @@ void switch_give_way(void);
 void switch_run(struct worker *w, struct task *t); /* from the worker's own stack */
 
 /* ready.c: the caller holds p */
-void queue_push(struct proc *p, struct task *t);        /* behind its like */
-void ready_on(struct proc *p, struct task *t);          /* into the next slot */
-void ready_chain(struct proc *p, struct task *first);   /* a list linked by next; NULL: none */
+struct task *next_swap_summoned(struct proc *p, struct task *t); /* the rare part of next_swap_owner */
+void queue_push(struct proc *p, struct task *t);                 /* behind its like */
+void ready_on(struct proc *p, struct task *t);                   /* into the next slot */
+void ready_chain(struct proc *p, struct task *first);            /* a list linked by next; NULL: none */
 struct task *ready_batch(struct proc *p, uint64_t max); /* from the global queue: the first, the others are queued */
 
 /* worker.c */
 void worker_loop(struct worker *w);
-struct task *worker_search(struct proc *p, uint32_t tick); /* the part of worker_quick_next that isn't in line */
-bool worker_wanted(struct proc *p);                        /* the worker's own stack has something to do */
+struct task *worker_search(struct proc *p); /* the part of worker_quick_next that isn't in line */
+bool worker_wanted(struct proc *p);         /* the worker's own stack has something to do */
 
 /* steal.c */
 struct task *steal_work(struct worker *w);
@@ -174,7 +178,7 @@ bool idle_start_search(struct worker *w);
 void idle_end_search(struct worker *w, bool found);
 
 /* thread.c */
-void thread_park(struct task *self, struct lock *lock);
+struct task *thread_park(struct task *self, struct lock *lock);
 void thread_ready(struct task *t);
 
 /* monitor.c */
@@ -190,46 +194,59 @@ void runtime_leave(void);
 /* Takes what is in the next slot and puts t (or NULL) there. [N raid] The owner announces itself, then looks for a raid. */
 static inline struct task *next_swap_owner(struct proc *p, struct task *t)
 {
-    if (UNLIKELY(!rt.asymmetric))
-        return atom_swap_seq(&p->next, t); /* [N next] the task -> a raider, and back */
     atom_store_rlx(&p->next_busy, 1); /* [N raid] store busy, look for a raid; pairs with next_raid's heavy barrier */
     atom_compiler_barrier();
-    while (UNLIKELY(atom_load_acq(&p->next_raid))) /* [N raid] until he has done */
-        cpu_relax();
+    if (UNLIKELY(atom_load_acq(&p->summons))) /* [N raid] */
+        return next_swap_summoned(p, t);
     struct task *old = atom_load_rlx(&p->next); /* rlx: ours between busy and its end */
     atom_store_rel(&p->next, t);                /* [N next] the task -> next_raid */
     atom_store_rel(&p->next_busy, 0);           /* [N raid] */
     return old;
 }
 
-static inline uint32_t worker_tick(struct proc *p)
+static inline bool worker_queues_turn(const struct proc *p, uint32_t tick)
+{
+    return (int32_t)(tick - p->fair_tick) >= 0 || runq_length(&p->ring) || fresh_length(&p->fresh);
+}
+
+/* Begins a search for a task: what is in the next slot, if it is its turn (N1). NULL: go on with worker_search. */
+static inline struct task *worker_next_slot(struct proc *p)
 {
     uint32_t tick = atom_load_rlx(&p->tick) + 1; /* rlx: our own */
     atom_store_rlx(&p->tick, tick);              /* rlx: the monitor only compares */
-    return tick;
+    if (UNLIKELY(tick % TURN == 0 && worker_queues_turn(p, tick)))
+        return NULL;
+    struct task *t = NULL;
+    atom_store_rlx(&p->next_busy, 1); /* [N raid] as in next_swap_owner */
+    atom_compiler_barrier();
+    if (LIKELY(!atom_load_acq(&p->summons))) { /* [N raid] */
+        t = atom_load_rlx(&p->next);           /* rlx: ours between busy and its end */
+        atom_store_rlx(&p->next, NULL);        /* rlx: the next store releases it */
+    }
+    atom_store_rel(&p->next_busy, 0); /* [N raid] */
+    return t;
 }
 
-/* What is in the next slot, if it is its turn; else NULL. */
-static inline struct task *worker_next_slot(struct proc *p, uint32_t tick)
+/* The task has left its stack for ever. J2: runs in the next context. */
+static inline void task_retire(struct proc *p, struct task *t)
 {
-    if (UNLIKELY((int32_t)(tick - p->fair_tick) >= 0 ||
-                 atom_load_rlx(&p->attention) || /* rlx: looked at again and again */
-                 !atom_load_rlx(&p->next)))      /* rlx: only a raid empties it */
-        return NULL;
-    if (UNLIKELY(++p->streak > STREAK_MAX)) {
-        if (runq_length(&p->ring) || fresh_length(&p->fresh))
-            return NULL;
-        p->streak = 1;
+    atom_store_rlx(&t->state,
+                   TASK_DONE); /* rlx: the next store publishes it, so that count and records agree at rest */
+    /* [E ended] what the task did -> who sees by mote_task_count that it has ended; rlx: our own */
+    atom_store_rel(&p->n.ended, atom_load_rlx(&p->n.ended) + 1);
+    if (UNLIKELY(t->extra || t->image_class || (t->flags & TASK_MAIN))) {
+        task_retire_rare(p, t);
+        return;
     }
-    return next_swap_owner(p, NULL);
+    atom_store_rlx(&t->state, TASK_FREE); /* rlx: for reports */
+    slab_put(&record_slab, &p->records, t);
 }
 
 /* What is at hand on this proc, or NULL: bounded, and takes no lock but leaf ones. */
 static inline struct task *worker_quick_next(struct worker *w)
 {
-    uint32_t tick = worker_tick(w->proc);
-    struct task *t = worker_next_slot(w->proc, tick);
-    return LIKELY(t != NULL) ? t : worker_search(w->proc, tick);
+    struct task *t = worker_next_slot(w->proc);
+    return LIKELY(t != NULL) ? t : worker_search(w->proc);
 }
 
 #endif

@@ -5,6 +5,7 @@
  * Why:    a single task in the next slot wakes nobody: it runs when the present one parks, mostly at once, and waking a worker
  *         for it would cost more than it takes. If the present one does not park soon, the monitor gives it to another.
  */
+#include "base/os.h"
 #include "sched/proc.h"
 
 /* Half of a full ring moves to the global queue at once. */
@@ -31,14 +32,34 @@ void queue_push(struct proc *p, struct task *t)
     }
 }
 
-void ready_on(struct proc *p, struct task *t)
+COLD struct task *next_swap_summoned(struct proc *p, struct task *t)
 {
-    struct task *old = next_swap_owner(p, t);
-    if (!old)
-        return;
+    if (atom_load_rlx(&p->summons) & SUMMONS_ATOMIC) { /* rlx: immutable */
+        atom_store_rlx(&p->next_busy, 0);              /* rlx: nobody looks at it then */
+        return atom_swap_seq(&p->next, t);             /* [N next] the task -> a raider, and back */
+    }
+    for (unsigned tries = 0; atom_load_acq(&p->summons) & SUMMONS_RAID; tries++) /* [N raid] until he has done */
+        os_back_off(tries);
+    struct task *old = atom_load_rlx(&p->next); /* rlx: ours between busy and its end */
+    atom_store_rel(&p->next, t);                /* [N next] the task -> next_raid */
+    atom_store_rel(&p->next_busy, 0);           /* [N raid] */
+    return old;
+}
+
+static NOINLINE void make_way(struct proc *p, struct task *old)
+{
     queue_push(p, old);
     idle_wake_one();
 }
+
+static inline void ready_next(struct proc *p, struct task *t)
+{
+    struct task *old = next_swap_owner(p, t);
+    if (old)
+        make_way(p, old);
+}
+
+void ready_on(struct proc *p, struct task *t) { ready_next(p, t); }
 
 void ready_chain(struct proc *p, struct task *first)
 {
@@ -76,7 +97,7 @@ void sched_ready(struct task *t)
     atom_store_rlx(&t->state, TASK_READY); /* rlx: for reports */
     struct worker *w = worker_self();
     if (LIKELY(w != NULL)) {
-        ready_on(w->proc, t);
+        ready_next(w->proc, t);
         return;
     }
     globq_push(&rt.global, t, t, 1);

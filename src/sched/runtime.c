@@ -39,6 +39,7 @@ static struct proc *make_proc(unsigned number)
     memset(p, 0, sizeof *p);
     p->number = number;
     p->random = 0x9e3779b9u * (number + 1);
+    atom_store_rlx(&p->summons, rt.asymmetric ? 0 : SUMMONS_ATOMIC); /* rlx: published by [R made] */
     p->ring.capacity = (uint32_t)rt.queue;
     p->fresh.capacity = rt.queue;
     /* Procs begin their search for homes at different places. */
@@ -234,13 +235,19 @@ static int open_runtime(const mote_config *config)
     return error;
 }
 
+/* The reason was stored before. */
+static void proc_summon(struct proc *p)
+{
+    atom_or_seq(&p->summons, SUMMONS_ATTENTION); /* [A attention] the reason -> attend */
+    os_futex_wake(&p->summons, 1);
+}
+
 /* From here on workers leave their loops. False when one did not in time. */
 static bool end_workers(void)
 {
     atom_store_seq(&rt.state, RUNTIME_ENDING);               /* [A attention] before attention: attend sees it */
     for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */
-        atom_store_seq(&rt.proc[i]->attention, 1);           /* [A attention] the state -> attend */
-        os_futex_wake(&rt.proc[i]->attention, 1);
+        proc_summon(rt.proc[i]);
     }
     monitor_stop();
     int64_t deadline = os_now() + END_PATIENCE;
@@ -356,8 +363,7 @@ static void set_procs(uint32_t procs)
     }
     atom_store_seq(&rt.procs, procs); /* seq: a number; the procs themselves were published by [R made] */
     for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */
-        atom_store_seq(&rt.proc[i]->attention, 1);           /* [A attention] the number -> attend */
-        os_futex_wake(&rt.proc[i]->attention, 1);
+        proc_summon(rt.proc[i]);
     }
     idle_wake_all();
 }

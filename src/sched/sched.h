@@ -24,8 +24,9 @@ static inline struct task *sched_self(void)
 }
 
 /* Waits until somebody makes self ready. The caller holds the lock of the object whose queue it has put self into; it is
- * released when self can be woken, and not taken again. wait_on is what reports name. Switches; a plain thread blocks. */
-void sched_park(struct task *self, struct lock *lock, const void *wait_on);
+ * released when self can be woken, and not taken again. wait_on is what reports name. Returns self, so that nobody need keep it. Switches; a plain
+ * thread blocks. */
+struct task *sched_park(struct task *self, struct lock *lock, const void *wait_on);
 
 /* Makes a parked task ready to run: soon, on this proc, if the caller is a task. Each park takes exactly one. Never switches. */
 void sched_ready(struct task *t);

@@ -98,17 +98,21 @@ static inline enum prepared prepare(struct proc *p, struct task *from, struct ta
     return PREPARED;
 }
 
-/* Holds the home of a started task, other than the present one's, if that is all there is to do. Else nothing is held. */
+/* Holds the home of a started task if that is all there is to do; else nothing is held. In mode PRIVATE the home has no other
+ * task (H3), so t's bytes are in it, and it isn't the one that we stand on. */
 static inline bool stack_in_place(struct task *t)
 {
     if (t->flags & TASK_PINNED)
         return true;
     struct home *h = home_of(t);
-    return home_acquire_private(h) && LIKELY(h->occupant == t);
+    if (UNLIKELY(!home_acquire_private(h)))
+        return false;
+    INVARIANT(h->occupant == t);
+    return true;
 }
 
 /* W3 holds from here on. */
-static inline void go_to(struct worker *w, struct task *from, struct task *t, uintptr_t after)
+static inline struct task *go_to(struct worker *w, struct task *from, struct task *t, uintptr_t after)
 {
     w->self.current = t;
     bool is_new = atom_load_rlx(&t->state) == TASK_NEW; /* rlx: ours */
@@ -116,61 +120,70 @@ static inline void go_to(struct worker *w, struct task *from, struct task *t, ui
     if (UNDER_ASAN || UNDER_TSAN)
         sanitizer_leave(fiber_of(w, from), fiber_of(w, t), after == AFTER_END);
     if (is_new)
-        switch_start(from, after, home_of(t)->top, record_start(t));
-    else
-        switch_to(from, after, t->sp);
+        return switch_start(from, after, home_of(t)->top, record_start(t));
+    return switch_to(from, after, t->sp);
 }
 
-static inline void go_to_base(struct worker *w, struct task *from, uintptr_t after)
+static inline struct task *go_to_base(struct worker *w, struct task *from, uintptr_t after)
 {
     w->self.current = &w->base;
     if (UNDER_ASAN || UNDER_TSAN)
         sanitizer_leave(fiber_of(w, from), &w->fiber, after == AFTER_END);
-    switch_to(from, after, w->base.sp);
+    return switch_to(from, after, w->base.sp);
 }
 
-/* Leaves the current task for t or another one at hand, or for the worker's own stack. */
-static NOINLINE void leave_for(struct worker *w, struct task *from, uintptr_t after, struct task *t)
+/* Leaves the current task for t or another one at hand, or for the worker's own stack. Returns `from`, like all that leave. */
+static NOINLINE struct task *leave_for(struct worker *w, struct task *from, uintptr_t after, struct task *t)
 {
     for (; t; t = worker_quick_next(w)) {
         enum prepared state = prepare(w->proc, from, t);
-        if (LIKELY(state == PREPARED)) {
-            go_to(w, from, t, after);
-            return;
-        }
+        if (LIKELY(state == PREPARED))
+            return go_to(w, from, t, after);
         if (state == PREPARE_OURS) {
             w->handed = t;
             break;
         }
     }
-    go_to_base(w, from, after);
+    return go_to_base(w, from, after);
 }
 
-static NOINLINE void leave_searching(struct worker *w, struct task *from, uintptr_t after, uint32_t tick)
+/* For a new task: the usual one gets a home that this proc has vacated. */
+static NOINLINE struct task *leave_for_new(struct worker *w, struct task *from, uintptr_t after, struct task *t)
 {
-    leave_for(w, from, after, worker_search(w->proc, tick));
+    struct home_cache *cache = &w->proc->home_cache;
+    bool pinned = t->flags & TASK_PINNED;
+    struct home *h = cache->spare[pinned];
+    if (UNLIKELY(UNDER_ASAN || UNDER_TSAN || !h || (!pinned && !home_acquire_private(h))))
+        return leave_for(w, from, after, t);
+    home_pop_spare(cache, pinned);
+    h->occupant = t; /* of a pinned one: only for reports */
+    t->home = h->number;
+    w->self.current = t;
+    atom_store_rlx(&t->state, TASK_RUNNING); /* rlx: for reports */
+    return switch_start(from, after, h->top, record_start(t));
+}
+
+static NOINLINE struct task *leave_searching(struct worker *w, struct task *from, uintptr_t after)
+{
+    return leave_for(w, from, after, worker_search(w->proc));
 }
 
 /* Only tail calls, so that nothing has to be saved here: the usual next task is in the next slot, started, and in its home. */
-static inline void leave(struct worker *w, struct task *from, uintptr_t after)
+static inline struct task *leave(struct worker *w, struct task *from, uintptr_t after)
 {
-    struct proc *p = w->proc;
     from->saved_errno = *w->errno_place;
-    uint32_t tick = worker_tick(p);
-    struct task *t = worker_next_slot(p, tick);
-    if (UNLIKELY(!t)) {
-        leave_searching(w, from, after, tick);
-        return;
-    }
-    if (t->home == 0 || t->home == from->home || !stack_in_place(t)) {
-        leave_for(w, from, after, t);
-        return;
-    }
+    struct task *t = worker_next_slot(w->proc);
+    if (UNLIKELY(!t))
+        return leave_searching(w, from, after);
+    if (t->home == 0)
+        return leave_for_new(w, from, after, t);
+    if (UNLIKELY(!stack_in_place(t)))
+        return leave_for(w, from, after, t);
     w->self.current = t;
     atom_store_rlx(&t->state, TASK_RUNNING); /* rlx: for reports */
     if (UNDER_ASAN || UNDER_TSAN)
         sanitizer_leave(fiber_of(w, from), fiber_of(w, t), false);
-    switch_to(from, after, t->sp);
+    return switch_to(from, after, t->sp);
 }
 
 void switch_run(struct worker *w, struct task *t)
@@ -179,31 +192,55 @@ void switch_run(struct worker *w, struct task *t)
         go_to(w, &w->base, t, AFTER_NOTHING);
 }
 
-/* First thing on every stack that is switched to; `from` is wholly switched out now. Order: the home before the lock (S4). */
-void switch_arrived(struct task *from, uintptr_t after)
+/* What the left task wanted; its home is released. */
+static NOINLINE struct task *commit(struct worker *w, struct task *from, uintptr_t after)
+{
+    if (after >= AFTER_LOCK)
+        lock_drop((struct lock *)after);
+    else if (after == AFTER_YIELD)
+        queue_push(w->proc, from);
+    else if (after == AFTER_GIVE_WAY)
+        globq_push(&rt.global, from, from, 1);
+    return w->self.current;
+}
+
+/* Its home is shared, or was when it was released: there may be somebody waiting for it. */
+static NOINLINE struct task *commit_shared(struct worker *w, struct task *from, uintptr_t after, bool released)
+{
+    struct home *h = home_of(from);
+    ready_chain(w->proc, released ? home_waiting(h) : home_release_word(h));
+    return commit(w, from, after);
+}
+
+static NOINLINE struct task *commit_end(struct worker *w, struct task *from)
+{
+    struct proc *p = w->proc;
+    ready_chain(p, home_vacate(&p->home_cache, home_of(from)));
+    task_retire(p, from);
+    return w->self.current;
+}
+
+/* First thing on every stack that is switched to; `from` is wholly switched out now. Order: the home before the lock (S4).
+ * Only tail calls: what is usual needs no frame. */
+struct task *switch_arrived(struct task *from, uintptr_t after)
 {
     struct worker *w = worker_self();
-    struct proc *p = w->proc;
+    struct task *self = w->self.current;
     if (UNDER_ASAN || UNDER_TSAN)
-        sanitizer_arrive(fiber_of(w, w->self.current));
-    *w->errno_place = w->self.current->saved_errno;
-    if (UNLIKELY(after == AFTER_END)) {
-        ready_chain(p, home_vacate(&p->home_cache, home_of(from)));
-        task_retire(p, from);
-        return;
-    }
+        sanitizer_arrive(fiber_of(w, self));
+    *w->errno_place = self->saved_errno;
+    if (UNLIKELY(after == AFTER_END))
+        return commit_end(w, from);
     if (!(from->flags & TASK_PINNED)) {
-        struct task *waiting = home_release(home_of(from));
-        if (UNLIKELY(waiting != NULL))
-            ready_chain(p, waiting);
+        struct home *h = home_of(from);
+        bool by_word = h->by_word;
+        if (UNLIKELY(by_word || !home_release_private(h)))
+            return commit_shared(w, from, after, !by_word);
     }
-    if (after >= AFTER_LOCK) {
-        lock_drop((struct lock *)after);
-    } else if (after == AFTER_YIELD) {
-        queue_push(p, from);
-    } else if (after == AFTER_GIVE_WAY) {
-        globq_push(&rt.global, from, from, 1);
-    }
+    if (UNLIKELY(after < AFTER_LOCK))
+        return commit(w, from, after);
+    lock_drop((struct lock *)after);
+    return self;
 }
 
 /* When the next task is a new one of the same kind, it takes over the stack as it is: no home to give back and none to take.
@@ -249,10 +286,9 @@ static intptr_t widened(const struct task *t, intptr_t result)
     }
 }
 
-static NORETURN void end(struct worker *w, struct task *self)
+static NORETURN NOINLINE void end_for(struct worker *w, struct task *self, struct task *t)
 {
-    struct task *t;
-    while ((t = worker_quick_next(w))) {
+    for (; t; t = worker_quick_next(w)) {
         if (can_restart(self, t))
             restart_in_place(w, self, t);
         enum prepared state = prepare(w->proc, self, t);
@@ -269,11 +305,31 @@ static NORETURN void end(struct worker *w, struct task *self)
     __builtin_unreachable();
 }
 
+static NORETURN NOINLINE void end_searching(struct worker *w, struct task *self)
+{
+    end_for(w, self, worker_search(w->proc));
+}
+
+/* As leave, for good. */
+static NORETURN void end(struct worker *w, struct task *self)
+{
+    struct task *t = worker_next_slot(w->proc);
+    if (!t)
+        end_searching(w, self);
+    if (t->home == 0 || UNDER_ASAN || UNDER_TSAN || !stack_in_place(t))
+        end_for(w, self, t);
+    w->self.current = t;
+    atom_store_rlx(&t->state, TASK_RUNNING); /* rlx: for reports */
+    switch_to(self, AFTER_END, t->sp);
+    __builtin_unreachable();
+}
+
 void switch_returned(intptr_t result)
 {
     struct worker *w = worker_self();
     struct task *self = w->self.current;
-    self->mailbox = (uint64_t)widened(self, result);
+    if (UNLIKELY(self->flags & TASK_JOINABLE))
+        self->mailbox = (uint64_t)widened(self, result);
     end(w, self);
 }
 
@@ -288,16 +344,14 @@ PUBLIC void mote_exit(void)
     end(w, self);
 }
 
-void sched_park(struct task *self, struct lock *lock, const void *wait_on)
+struct task *sched_park(struct task *self, struct lock *lock, const void *wait_on)
 {
     struct worker *w = worker_self();
-    if (UNLIKELY(self->flags & TASK_THREAD)) {
-        thread_park(self, lock);
-        return;
-    }
+    if (UNLIKELY(self->flags & TASK_THREAD))
+        return thread_park(self, lock);
     self->wait_on = wait_on;
     atom_store_rlx(&self->state, TASK_PARKED); /* rlx: for reports */
-    leave(w, self, (uintptr_t)lock);
+    return leave(w, self, (uintptr_t)lock);
 }
 
 void sched_yield_now(void)

@@ -32,20 +32,20 @@ void task_describe(const struct task *t, char *text, size_t size)
     snprintf(text, size, "%llu (%s)", (unsigned long long)record_id(t), task_name(t));
 }
 
-static void take_id(struct proc *p, struct task *t)
+/* A proc takes many at once: only uniqueness counts. */
+static NOINLINE void take_ids(struct proc *p)
 {
-    uint64_t id;
-    if (p) {
-        if (p->id_next == p->id_end) {
-            p->id_next = atom_add_rlx(&rt.next_id, ID_BATCH); /* rlx: only uniqueness counts */
-            p->id_end = p->id_next + ID_BATCH;
-        }
-        id = p->id_next++;
-    } else {
-        id = atom_add_rlx(&rt.next_id, 1); /* rlx: as above */
-    }
-    t->id_low = (uint32_t)id;
-    t->id_high = (uint16_t)(id >> 32);
+    p->id_next = atom_add_rlx(&rt.next_id, ID_BATCH); /* rlx: as above */
+    p->id_end = p->id_next + ID_BATCH;
+}
+
+static inline uint64_t take_id(struct proc *p)
+{
+    if (UNLIKELY(!p))
+        return atom_add_rlx(&rt.next_id, 1); /* rlx: as above */
+    if (UNLIKELY(p->id_next == p->id_end))
+        take_ids(p);
+    return p->id_next++;
 }
 
 static struct task_extra *make_extra(struct task *t)
@@ -88,27 +88,37 @@ static void check_arguments(const struct mote__site *site, const intptr_t *args)
         }
 }
 
+/* Fills in a record. args: as many as the site says; without one, 3. */
+static inline void set_up(struct proc *p, struct task *t, const struct mote__site *site, void (*fn)(void),
+                          const intptr_t *args, unsigned flags)
+{
+    uint64_t id = take_id(p);
+    t->site = site;
+    t->mailbox = 0;
+    t->wait_on = NULL;
+    t->extra = NULL;
+    t->saved_errno = 0;
+    t->id_low = (uint32_t)id;
+    t->id_high = (uint16_t)(id >> 32);
+    t->home = 0;
+    t->image_class = 0;
+    t->status = 0;
+    t->flags = (uint8_t)flags;
+    struct task_start *start = record_start(t);
+    start->fn = fn;
+    unsigned n = site ? MOTE__ARGS(site->meta) : 3;
+    for (unsigned i = 0; i < n; i++)
+        start->args[i] = args[i];
+    atom_store_rlx(&t->state, TASK_NEW); /* rlx: for reports; the queue publishes the task */
+}
+
 static struct task *make_task(struct proc *p, const struct mote__site *site, void (*fn)(void), const intptr_t *args,
                               unsigned flags)
 {
     struct task *t = slab_get(&record_slab, p ? &p->records : NULL);
     if (UNLIKELY(!t))
         return NULL;
-    t->site = site;
-    t->mailbox = 0;
-    t->wait_on = NULL;
-    t->extra = NULL;
-    t->saved_errno = 0;
-    t->home = 0;
-    t->image_class = 0;
-    t->status = 0;
-    t->flags = (uint8_t)flags;
-    take_id(p, t);
-    struct task_start *start = record_start(t);
-    start->fn = fn;
-    unsigned n = site ? MOTE__ARGS(site->meta) : 3;
-    for (unsigned i = 0; i < n; i++)
-        start->args[i] = args[i];
+    set_up(p, t, site, fn, args, flags);
     if ((flags & TASK_JOINABLE) || UNDER_ASAN || UNDER_TSAN) {
         if (!make_extra(t)) {
             task_free(p, t);
@@ -116,28 +126,33 @@ static struct task *make_task(struct proc *p, const struct mote__site *site, voi
         }
         t->extra->joinable = flags & TASK_JOINABLE;
     }
-    atom_store_rlx(&t->state, TASK_NEW); /* rlx: for reports; the queue publishes the task */
     return t;
 }
 
-/* Puts a new task where its proc looks first: the next slot, whose old content moves on to its queue. */
-static void launch(struct worker *w, struct task *t)
-{
-    if (UNLIKELY(!w)) {
-        globq_push(&rt.global, t, t, 1);
-        idle_wake_one();
-        return;
-    }
-    ready_on(w->proc, t);
-}
-
-/* A spawner that is far ahead of those who run its tasks gives way: so a loop that starts a million short tasks keeps a few
- * hundred records in the cache instead of a million in memory. */
-static void give_way_when_far_ahead(struct worker *w)
+/* The task that a new one has driven out of the next slot goes to its queue. A spawner that is far ahead of those who run its
+ * tasks gives way: so a loop that starts a million short tasks keeps a few hundred records in the cache instead of a million in
+ * memory. */
+static NOINLINE void queue_driven_out(struct worker *w, struct task *old)
 {
     struct fresh *f = &w->proc->fresh;
+    queue_push(w->proc, old);
+    idle_wake_one();
     if (UNLIKELY(fresh_length(f) >= f->capacity) && w->self.current != &w->base)
         switch_give_way();
+}
+
+/* Puts a new task where its proc looks first: the next slot, whose old content moves on to its queue. */
+static inline void launch(struct worker *w, struct task *t)
+{
+    struct task *old = next_swap_owner(w->proc, t);
+    if (old)
+        queue_driven_out(w, old);
+}
+
+static void launch_from_outside(struct task *t)
+{
+    globq_push(&rt.global, t, t, 1);
+    idle_wake_one();
 }
 
 static int spawn_inside(struct worker *w, const struct mote__site *site, void (*fn)(void), const intptr_t *args,
@@ -159,9 +174,10 @@ static int spawn_inside(struct worker *w, const struct mote__site *site, void (*
         snprintf(t->extra->name, sizeof t->extra->name, "%s", name);
     count_spawned(p);
     *out = t;
-    launch(w, t);
     if (w)
-        give_way_when_far_ahead(w);
+        launch(w, t);
+    else
+        launch_from_outside(t);
     return 0;
 }
 
@@ -178,10 +194,34 @@ static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t
     return error;
 }
 
-PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
+static NOINLINE int go_carefully(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
 {
     struct task *t;
     return spawn(site, fn, args, 0, &t, NULL);
+}
+
+/* The usual spawn: by a task, with a record at hand, and with no argument that could point into a copied stack. */
+PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
+{
+    struct worker *w = worker_self();
+    if (UNLIKELY(!w || !w->proc->records.first ||
+                 atom_load_rlx(&rt.state) != RUNTIME_RUNNING || /* rlx: a late look refuses a little later */
+                 rt.pin_all))
+        return go_carefully(site, fn, args);
+    if (UNLIKELY(MOTE__POINTERS(site->meta) && !(w->self.current->flags & TASK_PINNED)))
+        check_arguments(site, args);
+    unsigned flags = 0;
+    if (site->meta & MOTE__PINNED) {
+        if (UNLIKELY(atom_load_rlx(&homes.none_left))) /* rlx: a hint, for a clear error early */
+            return go_carefully(site, fn, args);
+        flags = TASK_PINNED;
+    }
+    struct proc *p = w->proc;
+    struct task *t = slab_get(&record_slab, &p->records);
+    set_up(p, t, site, fn, args, flags);
+    atom_count(&p->n.spawned);
+    launch(w, t);
+    return 0;
 }
 
 static struct mote_task *joinable(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
@@ -219,25 +259,19 @@ int task_make_main(int (*fn)(int, char **), int argc, char **argv)
     if (!t)
         return -ENOMEM;
     count_spawned(NULL);
-    launch(NULL, t);
+    launch_from_outside(t);
     return 0;
 }
 
-/* J2: runs in the next context. */
-void task_retire(struct proc *p, struct task *t)
+void task_retire_rare(struct proc *p, struct task *t)
 {
-    atom_store_rlx(&t->state,
-                   TASK_DONE); /* rlx: the next store publishes it, so that count and records agree at rest */
-    /* [E ended] what the task did -> who sees by mote_task_count that it has ended; rlx: our own */
-    atom_store_rel(&p->n.ended, atom_load_rlx(&p->n.ended) + 1);
     if (t->flags & TASK_MAIN)
         runtime_main_ended();
 #if UNDER_TSAN
     sanitizer_fiber_end(&t->extra->fiber);
 #endif
-    if ((t->flags & TASK_JOINABLE) && !join_publish_end(t))
-        return;
-    task_free(p, t);
+    if (!(t->flags & TASK_JOINABLE) || join_publish_end(t))
+        task_free(p, t);
 }
 
 PUBLIC uint64_t mote_self(void)

@@ -21,13 +21,14 @@ NOINLINE struct task *sched_thread_self(void)
     return &record.task;
 }
 
-void thread_park(struct task *self, struct lock *lock)
+struct task *thread_park(struct task *self, struct lock *lock)
 {
     struct thread_record *r = (struct thread_record *)self;
     lock_drop(lock);
     while (!atom_load_acq(&r->token)) /* [T token] pairs with thread_ready */
         os_futex_wait(&r->token, 0, INT64_MAX);
     atom_store_rlx(&r->token, 0); /* rlx: nobody stores before we wait again */
+    return self;
 }
 
 void thread_ready(struct task *t)

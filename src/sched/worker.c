@@ -2,7 +2,7 @@
 /* worker - an OS thread that runs tasks.
  * Job:    choose what runs next: quickly, on the stack of the task that leaves (worker_quick_next), or thoroughly, on the
  *         worker's own stack (find_work).
- * Holds:  N1 the next slot wins three times in a row at most while others wait: a pair that talks to each other stays hot and
+ * Holds:  N1 at every fourth search the queues come before the next slot: a pair that talks to each other stays hot and
  *         starves nobody. N2 every 31st tick is the global queue's turn or, alternately, the oldest new task's, so none of
  *         them waits for ever. N3 woken tasks and new tasks take turns.
  * Source: the order of search is Go's (findRunnable); newest first for new tasks is MassiveThreads'.
@@ -21,10 +21,15 @@ static bool timer_due(struct proc *p)
     return earliest != INT64_MAX && earliest <= os_now();
 }
 
+static bool worker_summoned(struct proc *p)
+{
+    return atom_load_rlx(&p->summons) & SUMMONS_ATTENTION; /* rlx: looked at again and again */
+}
+
 bool worker_wanted(struct proc *p)
 {
-    return atom_load_rlx(&p->attention) || globq_count(&rt.global) || /* rlx: looked at again and again */
-           (atom_load_rlx(&p->tick) % 16 == 0 && timer_due(p));       /* rlx: our own */
+    return worker_summoned(p) || globq_count(&rt.global) ||     /* rlx: looked at again and again */
+           (atom_load_rlx(&p->tick) % 16 == 0 && timer_due(p)); /* rlx: our own */
 }
 
 static void prefetch_coming(struct runq *q)
@@ -36,19 +41,6 @@ static void prefetch_coming(struct runq *q)
         __builtin_prefetch(record_inline(soon));
         __builtin_prefetch((char *)record_inline(soon) + CACHE_LINE);
     }
-}
-
-/* N1: after a streak the next slot's task goes behind the others, if there are any. */
-static struct task *take_next_slot(struct proc *p)
-{
-    if (!atom_load_rlx(&p->next)) /* rlx: our own but for a raid, which only empties it */
-        return NULL;
-    struct task *t = next_swap_owner(p, NULL);
-    if (!t || p->streak <= STREAK_MAX || (!runq_length(&p->ring) && !fresh_length(&p->fresh)))
-        return t;
-    p->streak = 0;
-    queue_push(p, t);
-    return NULL;
 }
 
 /* N2. NULL also when a timer is due: the worker's own stack sees to it. */
@@ -80,10 +72,32 @@ static struct task *take_queued(struct proc *p, bool fresh_first)
     return t;
 }
 
-struct task *worker_search(struct proc *p, uint32_t tick)
+/* N1. A new task in the next slot waits for woken ones only: the newest stays first. */
+static struct task *take_before(struct proc *p, struct task *next, uint32_t tick)
+{
+    bool is_new = atom_load_rlx(&next->state) == TASK_NEW; /* rlx: ours */
+    struct task *t = is_new ? runq_pop_owner(&p->ring, false) : take_queued(p, tick & TURN);
+    if (!t)
+        return next;
+    next_swap_owner(p, next);
+    return t;
+}
+
+static struct task *take_next_slot(struct proc *p, uint32_t tick)
+{
+    if (!atom_load_rlx(&p->next)) /* rlx: our own but for a raid, which only empties it */
+        return NULL;
+    struct task *next = next_swap_owner(p, NULL);
+    if (next && tick % TURN == 0 && (runq_length(&p->ring) || fresh_length(&p->fresh)))
+        return take_before(p, next, tick);
+    return next;
+}
+
+struct task *worker_search(struct proc *p)
 {
     struct task *t;
-    if (UNLIKELY(atom_load_rlx(&p->attention))) /* rlx: looked at again and again */
+    uint32_t tick = atom_load_rlx(&p->tick); /* rlx: our own */
+    if (UNLIKELY(worker_summoned(p)))
         return NULL;
     if (UNLIKELY((int32_t)(tick - p->fair_tick) >= 0)) {
         if (timer_due(p)) {
@@ -93,9 +107,8 @@ struct task *worker_search(struct proc *p, uint32_t tick)
         if ((t = fair_turn(p, tick)))
             return t;
     }
-    if ((t = take_next_slot(p)))
+    if ((t = take_next_slot(p, tick)))
         return t;
-    p->streak = 0;
     return take_queued(p, tick & 1);
 }
 
@@ -115,9 +128,10 @@ static void retire(struct worker *w)
     idle_set_retired(w, true);
     while (p->number >= atom_load_seq(&rt.procs) &&
            atom_load_seq(&rt.state) != RUNTIME_ENDING) { /* [A attention] looked at after it was taken back */
-        while (!atom_load_acq(&p->attention))            /* [A attention] pairs with mote_set_procs and the end */
-            os_futex_wait(&p->attention, 0, INT64_MAX);
-        atom_store_seq(&p->attention, 0); /* [A attention] as in attend */
+        uint32_t summons;
+        while (!((summons = atom_load_acq(&p->summons)) & SUMMONS_ATTENTION)) /* [A attention] pairs with proc_summon */
+            os_futex_wait(&p->summons, summons, INT64_MAX);
+        atom_and_seq(&p->summons, ~SUMMONS_ATTENTION); /* [A attention] as in attend */
     }
     idle_set_retired(w, false);
 }
@@ -126,7 +140,7 @@ static void retire(struct worker *w)
 static bool attend(struct worker *w)
 {
     struct proc *p = w->proc;
-    atom_store_seq(&p->attention, 0);               /* [A attention] taken back before the reasons are looked at */
+    atom_and_seq(&p->summons, ~SUMMONS_ATTENTION);  /* [A attention] taken back before the reasons are looked at */
     if (atom_load_seq(&rt.state) == RUNTIME_ENDING) /* [A attention] */
         return false;
     if (p->number >= atom_load_seq(&rt.procs)) /* [A attention] */
@@ -151,8 +165,7 @@ static struct task *find_work(struct worker *w)
 {
     struct proc *p = w->proc;
     for (;;) {
-        if (UNLIKELY(atom_load_acq(&p->attention)) &&
-            !attend(w)) /* [A attention] pairs with mote_set_procs and the end */
+        if (UNLIKELY(atom_load_acq(&p->summons) & SUMMONS_ATTENTION) && !attend(w)) /* [A attention] with proc_summon */
             return NULL;
         if (timer_due(p))
             timers_run(&p->timers, os_now());

@@ -16,7 +16,6 @@
 
 #define PAGE ((size_t)4096)
 #define GROUP 16
-#define CACHE_MAX 64 /* spare homes a proc keeps of each kind */
 
 struct home_table homes;
 
@@ -111,26 +110,12 @@ static bool refill(struct home_cache *cache, bool pinned)
     return found;
 }
 
-static struct home *pop_spare(struct home_cache *cache, bool pinned)
+/* Too many: half of them go to the table. */
+static COLD void return_spares(struct home_cache *cache, bool pinned)
 {
-    struct home *h = cache->spare[pinned];
-    if (h) {
-        cache->spare[pinned] = h->next_spare;
-        cache->count[pinned]--;
-    }
-    return h;
-}
-
-static void push_spare(struct home_cache *cache, struct home *h)
-{
-    bool pinned = h->pinned;
-    h->next_spare = cache->spare[pinned];
-    cache->spare[pinned] = h;
-    if (++cache->count[pinned] <= CACHE_MAX)
-        return;
     lock_take(&homes.lock);
-    while (cache->count[pinned] > CACHE_MAX / 2) {
-        h = pop_spare(cache, pinned);
+    while (cache->count[pinned] > HOME_CACHE_MAX / 2) {
+        struct home *h = home_pop_spare(cache, pinned);
         h->next_spare = homes.spare[pinned];
         homes.spare[pinned] = h;
     }
@@ -215,12 +200,12 @@ static struct home *take_shared(struct home_cache *cache)
             return h;
     }
     struct home *h;
-    while ((h = pop_spare(cache, false)))
+    while ((h = home_pop_spare(cache, false)))
         if (home_acquire(h))
             return h;
     if (atom_load_rlx(&homes.copied) < homes.cap) { /* rlx: a hint */
         refill(cache, false);
-        while ((h = pop_spare(cache, false)))
+        while ((h = home_pop_spare(cache, false)))
             if (home_acquire(h))
                 return h;
     }
@@ -235,10 +220,10 @@ static struct home *take_shared(struct home_cache *cache)
     return NULL;
 }
 
-struct home *home_take(struct home_cache *cache)
+struct home *home_take_slow(struct home_cache *cache)
 {
     while (atom_load_rlx(&homes.mode) != HOME_SHARED) { /* rlx: home_acquire looks again */
-        struct home *h = pop_spare(cache, false);
+        struct home *h = home_pop_spare(cache, false);
         if (h && home_acquire(h))
             return h;
         if (h || refill(cache, false))
@@ -253,36 +238,25 @@ struct home *home_take(struct home_cache *cache)
     return take_shared(cache);
 }
 
-struct home *home_take_pinned(struct home_cache *cache)
+struct home *home_take_pinned_slow(struct home_cache *cache)
 {
-    struct home *h = pop_spare(cache, true);
-    if (!h && refill(cache, true))
-        h = pop_spare(cache, true);
+    struct home *h = refill(cache, true) ? home_pop_spare(cache, true) : NULL;
     if (UNLIKELY(!h))
         atom_store_rlx(&homes.none_left, 1); /* rlx: a hint to those who spawn */
     return h;
 }
 
-struct task *home_vacate(struct home_cache *cache, struct home *h)
+struct task *home_vacate_slow(struct home_cache *cache, struct home *h)
 {
     if (h->deep)
         home_trim(h, 0);
-    if (h->pinned) {
-        push_spare(cache, h);
-        if (UNLIKELY(atom_load_rlx(&homes.none_left))) /* rlx: a hint to those who spawn */
-            atom_store_rlx(&homes.none_left, 0);
-        return NULL;
-    }
+    if (cache->count[h->pinned] >= HOME_CACHE_MAX)
+        return_spares(cache, h->pinned);
+    if (h->pinned || atom_load_rlx(&homes.mode) != HOME_SHARED) /* rlx: the mode never leaves SHARED */
+        return home_vacate(cache, h);
     h->occupant = NULL;
-    if (atom_load_rlx(&homes.mode) == HOME_SHARED) { /* rlx: the mode never leaves SHARED */
-        cache->hint[cache->hints < ARRAY_LENGTH(cache->hint) ? cache->hints++ : 0] = h->number;
-        return home_release(h);
-    }
-    /* Released first: from the list it may come to another proc at once. In mode PRIVATE nobody knows it before that; in
-     * SHARED, if the mode has just turned, the list is a hint. */
-    struct task *waiting = home_release(h);
-    push_spare(cache, h);
-    return waiting;
+    cache->hint[cache->hints < ARRAY_LENGTH(cache->hint) ? cache->hints++ : 0] = h->number;
+    return home_release(h);
 }
 
 void home_trim(struct home *h, size_t live)

@@ -40,7 +40,7 @@ struct home {
     bool pinned;                    /* immutable */
     bool by_word;                   /* S1: how it is held; stays true once it was held by word */
     bool deep;                      /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
-};
+} CACHE_ALIGNED;
 
 #define HOME_GUARD ((size_t)64 << 10)
 #define HOME_KEEP ((size_t)16 << 10) /* bytes below the top that are never given back */
@@ -96,31 +96,85 @@ static inline bool home_acquire(struct home *h) { return LIKELY(home_acquire_pri
 struct task *home_release_word(struct home *h);
 struct task *home_waiting(struct home *h);
 
+/* Ends a holding that isn't by word. False: home_waiting must be called. */
+static inline bool home_release_private(struct home *h)
+{
+    atom_store_rel(&h->running,
+                   0); /* [H release] the home's bytes -> visible to the next holder; it isn't ours from here on */
+    atom_compiler_barrier();
+    return LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE); /* [H mode] pairs with turn_mode, as in home_acquire */
+}
+
 /* Ends the holding. Returns the tasks that waited for it, linked by next, oldest first: the caller makes them ready. */
 static inline struct task *home_release(struct home *h)
 {
     if (UNLIKELY(h->by_word))
         return home_release_word(h);
-    atom_store_rel(&h->running,
-                   0); /* [H release] the home's bytes -> visible to the next holder; it isn't ours from here on */
-    atom_compiler_barrier();
-    if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) /* [H mode] pairs with turn_mode, as in home_acquire */
-        return NULL;
-    return home_waiting(h);
+    return LIKELY(home_release_private(h)) ? NULL : home_waiting(h);
 }
 
 /* After home_acquire failed: leaves t waiting. Returns tasks that the caller must make ready, t among them, when the home
  * became free meanwhile; else NULL, and t is no longer the caller's. */
 struct task *home_pend(struct home *h, struct task *t);
 
+#define HOME_CACHE_MAX 64 /* spare homes a proc keeps of each kind */
+
+struct home *home_take_slow(struct home_cache *cache);
+struct home *home_take_pinned_slow(struct home_cache *cache);
+struct task *home_vacate_slow(struct home_cache *cache, struct home *h);
+
+static inline struct home *home_pop_spare(struct home_cache *cache, bool pinned)
+{
+    struct home *h = cache->spare[pinned];
+    if (LIKELY(h != NULL)) {
+        cache->spare[pinned] = h->next_spare;
+        cache->count[pinned]--;
+    }
+    return h;
+}
+
+static inline void home_push_spare(struct home_cache *cache, struct home *h, bool pinned)
+{
+    h->next_spare = cache->spare[pinned];
+    cache->spare[pinned] = h;
+    cache->count[pinned]++;
+}
+
 /* A home for a copied task that starts, held, without an occupant or with one that must be copied out first. NULL when every
  * one of them is held, or when there is no memory and none to share. */
-struct home *home_take(struct home_cache *cache);
-/* A home for a pinned task. NULL when there is no memory. */
-struct home *home_take_pinned(struct home_cache *cache);
+static inline struct home *home_take(struct home_cache *cache)
+{
+    struct home *h = home_pop_spare(cache, false);
+    return LIKELY(h && home_acquire(h)) ? h : home_take_slow(cache);
+}
 
-/* The home's task has ended: it is held, and nobody's bytes are in it. Returns what home_release would. */
-struct task *home_vacate(struct home_cache *cache, struct home *h);
+/* A home for a pinned task. NULL when there is no memory. */
+static inline struct home *home_take_pinned(struct home_cache *cache)
+{
+    struct home *h = home_pop_spare(cache, true);
+    return LIKELY(h != NULL) ? h : home_take_pinned_slow(cache);
+}
+
+/* The home's task has ended: it is held, and nobody's bytes are in it. Returns what home_release would.
+ * Released before it goes into the list: from there it may come to another proc at once. In mode PRIVATE nobody knows it
+ * before that; in SHARED, if the mode has just turned, the list is a hint. */
+static inline struct task *home_vacate(struct home_cache *cache, struct home *h)
+{
+    bool pinned = h->pinned;
+    struct task *waiting = NULL;
+    if (UNLIKELY(h->deep || cache->count[pinned] >= HOME_CACHE_MAX))
+        return home_vacate_slow(cache, h);
+    if (!pinned) {
+        if (UNLIKELY(atom_load_rlx(&homes.mode) == HOME_SHARED)) /* rlx: the mode never leaves SHARED */
+            return home_vacate_slow(cache, h);
+        h->occupant = NULL;
+        waiting = home_release(h);
+    } else if (UNLIKELY(atom_load_rlx(&homes.none_left))) { /* rlx: a hint to those who spawn */
+        atom_store_rlx(&homes.none_left, 0);
+    }
+    home_push_spare(cache, h, pinned);
+    return waiting;
+}
 
 /* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. Returns what
  * home_release would, of all of them. */

@@ -26,6 +26,7 @@ struct mote__chan {
     _Atomic uint32_t refs;  /* owners */
     size_t size;            /* immutable: of an element */
     size_t capacity;        /* immutable */
+    size_t limit;           /* lock: elements that may be buffered: the capacity, 0 once it is closed */
     _Atomic size_t count;   /* lock; read by all */
     size_t head;            /* lock: where the oldest buffered element is */
     struct waitq senders;   /* lock */
@@ -45,7 +46,8 @@ PUBLIC struct mote__chan *mote__chan_make(size_t element_size, size_t capacity, 
     struct mote__chan *c = malloc(sizeof *c + bytes);
     if (!c)
         return NULL;
-    *c = (struct mote__chan){.pointers = pointers, .refs = 1, .size = element_size, .capacity = capacity};
+    *c = (struct mote__chan){
+        .pointers = pointers, .refs = 1, .size = element_size, .capacity = capacity, .limit = capacity};
     return c;
 }
 
@@ -60,15 +62,16 @@ static NORETURN COLD void wait_for_ever(void)
 
 static inline char *slot(struct mote__chan *c, size_t i) { return c->buffer + i * c->size; }
 
-/* Constant sizes let the compiler use single moves for the common ones. */
-static inline void copy(void *to, const void *from, size_t size)
+/* The common sizes, each a single move. False: nothing was done. */
+static inline bool copy_quickly(void *to, const void *from, size_t size)
 {
     if (LIKELY(size == 8))
         memcpy(to, from, 8);
     else if (size == 4)
         memcpy(to, from, 4);
     else
-        memcpy(to, from, size);
+        return false;
+    return true;
 }
 
 static inline size_t tail(const struct mote__chan *c, size_t count)
@@ -77,14 +80,20 @@ static inline size_t tail(const struct mote__chan *c, size_t count)
     return i >= c->capacity ? i - c->capacity : i;
 }
 
-/* Lock held, receiver first in line. The lock is released. */
-static int hand_over(struct mote__chan *c, struct task *receiver, const void *value)
+static inline int drop_and_return(struct mote__chan *c, int result)
+{
+    lock_drop(&c->lock);
+    return result;
+}
+
+/* In what follows the channel's lock is held on entry, and released on return. The usual path of each function ends in a tail
+ * call or has none: to save registers around calls that are rarely made would cost a sixth of the whole operation. */
+
+static NOINLINE int hand_over_block(struct mote__chan *c, struct task *receiver, const void *value)
 {
     int error = mailbox_put(receiver, value, c->size);
-    if (UNLIKELY(error < 0)) {
-        lock_drop(&c->lock);
-        return error;
-    }
+    if (UNLIKELY(error < 0))
+        return drop_and_return(c, error);
     waitq_pop(&c->receivers);
     receiver->status = 0;
     lock_drop(&c->lock);
@@ -92,52 +101,77 @@ static int hand_over(struct mote__chan *c, struct task *receiver, const void *va
     return 0;
 }
 
-/* Lock held, the element in the mailbox. */
-static NOINLINE int park_to_send(struct mote__chan *c, struct task *self)
+/* The receiver is first in line. */
+static NOINLINE int hand_over(struct mote__chan *c, struct task *receiver, const void *value)
 {
-    self->status = -EPIPE; /* C3 */
-    waitq_push(&c->senders, self);
-    sched_park(self, &c->lock, c);
-    self = sched_self();
-    if (LIKELY(self->status == 0))
-        return 0;
+    if (UNLIKELY(!mailbox_put_quickly(receiver, value, c->size)))
+        return hand_over_block(c, receiver, value);
+    waitq_pop(&c->receivers);
+    receiver->status = 0;
+    lock_drop(&c->lock);
+    sched_ready(receiver);
+    return 0;
+}
+
+static NOINLINE int not_sent(struct task *self)
+{
     mailbox_take(self, NULL);
     return -EPIPE;
 }
 
-static inline int wait_to_send(struct mote__chan *c, const void *value)
+/* The element is in the mailbox. */
+static NOINLINE int park_to_send(struct mote__chan *c, struct task *self)
+{
+    self->status = -EPIPE; /* C3 */
+    waitq_push(&c->senders, self);
+    self = sched_park(self, &c->lock, c);
+    return LIKELY(self->status == 0) ? 0 : not_sent(self);
+}
+
+static NOINLINE int wait_to_send_block(struct mote__chan *c, const void *value)
 {
     struct task *self = sched_self();
     int error = mailbox_put(self, value, c->size);
-    if (LIKELY(error == 0))
-        return park_to_send(c, self);
-    lock_drop(&c->lock);
-    return error;
+    return error < 0 ? drop_and_return(c, error) : park_to_send(c, self);
 }
 
-/* Lock held; released. waits: whether it may wait. */
-static inline int send(struct mote__chan *c, const void *value, bool waits)
+static NOINLINE int wait_to_send(struct mote__chan *c, const void *value)
 {
-    if (UNLIKELY(c->closed)) {
-        lock_drop(&c->lock);
-        return -EPIPE;
-    }
-    if (c->receivers.first)
+    struct self *w = self_read(); /* NULL: a plain thread */
+    if (LIKELY(w && mailbox_put_quickly(w->current, value, c->size)))
+        return park_to_send(c, w->current);
+    return wait_to_send_block(c, value);
+}
+
+static NOINLINE int send_buffered_block(struct mote__chan *c, const void *value, size_t count)
+{
+    memcpy(slot(c, tail(c, count)), value, c->size);
+    atom_store_rlx(&c->count, count + 1); /* rlx: under the lock */
+    return drop_and_return(c, 0);
+}
+
+static inline int send_buffered(struct mote__chan *c, const void *value, size_t count)
+{
+    if (UNLIKELY(!copy_quickly(slot(c, tail(c, count)), value, c->size)))
+        return send_buffered_block(c, value, count);
+    atom_store_rlx(&c->count, count + 1); /* rlx: under the lock */
+    return drop_and_return(c, 0);
+}
+
+/* waits: whether it may wait. */
+static ALWAYS_INLINE int send(struct mote__chan *c, const void *value, bool waits)
+{
+    if (c->receivers.first) /* none once it is closed */
         return hand_over(c, c->receivers.first, value);
     size_t count = atom_load_rlx(&c->count); /* rlx: under the lock */
-    if (count < c->capacity) {
-        copy(slot(c, tail(c, count)), value, c->size);
-        atom_store_rlx(&c->count, count + 1); /* rlx: under the lock */
-        lock_drop(&c->lock);
-        return 0;
-    }
-    if (waits)
-        return wait_to_send(c, value);
-    lock_drop(&c->lock);
-    return -EAGAIN;
+    if (count < c->limit)
+        return send_buffered(c, value, count);
+    if (UNLIKELY(c->closed))
+        return drop_and_return(c, -EPIPE);
+    return waits ? wait_to_send(c, value) : drop_and_return(c, -EAGAIN);
 }
 
-/* The same, with the lock not taken yet, and everything that is rare. */
+/* From the start, with everything that is rare. */
 static NOINLINE int send_carefully(struct mote__chan *c, const void *value)
 {
     if (!c)
@@ -171,69 +205,96 @@ static NOINLINE int take_element(struct task *self, void *to)
     return self->status;
 }
 
-/* Lock held. The element arrives in the mailbox; the channel isn't touched afterwards (C4). A parked task's frames end here:
- * only `to` is kept across the park, and nothing that would make the frame larger is done in line. */
+/* The element arrives in the mailbox; the channel isn't touched afterwards (C4). A parked task's frames end here: only `to` is
+ * kept across the park, and nothing that would make the frame larger is done in line. */
 static NOINLINE int park_to_receive(struct mote__chan *c, void *to, struct task *self)
 {
     self->status = -EPIPE; /* C3 */
     waitq_push(&c->receivers, self);
-    sched_park(self, &c->lock, c);
-    self = sched_self();
-    if (UNLIKELY(!(self->flags & TASK_MAILBOX_WORD)))
+    self = sched_park(self, &c->lock, c);
+    if (UNLIKELY(!mailbox_take_quickly(self, to)))
         return take_element(self, to);
-    if (to)
-        memcpy(to, &self->mailbox, 8);
     return self->status;
 }
 
-static inline int wait_to_receive(struct mote__chan *c, void *to)
+static NOINLINE int wait_to_receive(struct mote__chan *c, void *to)
 {
     struct task *self = sched_self();
     mailbox_clear(self, c->size, to); /* what *to becomes if the channel is closed */
     return park_to_receive(c, to, self);
 }
 
-/* Lock held, the buffer not empty; the lock is released. A waiting sender's element takes the free place. */
-static inline int receive_buffered(struct mote__chan *c, void *to, size_t count)
+static NOINLINE int receive_from_block(struct mote__chan *c, void *to, struct task *sender)
 {
-    if (to)
-        copy(to, slot(c, c->head), c->size);
-    if (++c->head == c->capacity)
-        c->head = 0;
-    struct task *sender = waitq_pop(&c->senders);
-    if (UNLIKELY(sender != NULL)) {
-        mailbox_take(sender, slot(c, tail(c, count - 1)));
-        sender->status = 0;
-        lock_drop(&c->lock);
-        sched_ready(sender);
-        return 0;
-    }
-    atom_store_rlx(&c->count, count - 1); /* rlx: under the lock */
+    mailbox_take(sender, to);
+    sender->status = 0;
     lock_drop(&c->lock);
+    sched_ready(sender);
     return 0;
 }
 
-static inline int receive(struct mote__chan *c, void *to, bool waits)
+/* From the sender that was first in line. */
+static NOINLINE int receive_from(struct mote__chan *c, void *to, struct task *sender)
 {
-    size_t count = atom_load_rlx(&c->count); /* rlx: under the lock */
-    if (count)
-        return receive_buffered(c, to, count);
-    struct task *sender = waitq_pop(&c->senders);
-    if (sender) {
-        mailbox_take(sender, to);
-        sender->status = 0;
-        lock_drop(&c->lock);
-        sched_ready(sender);
-        return 0;
-    }
-    if (!c->closed && waits)
-        return wait_to_receive(c, to);
-    int status = c->closed ? -EPIPE : -EAGAIN;
+    waitq_pop(&c->senders);
+    if (UNLIKELY(!mailbox_take_quickly(sender, to)))
+        return receive_from_block(c, to, sender);
+    sender->status = 0;
+    lock_drop(&c->lock);
+    sched_ready(sender);
+    return 0;
+}
+
+/* A waiting sender's element takes the place that has become free, as the newest of them. */
+static NOINLINE int refill(struct mote__chan *c, size_t count)
+{
+    return receive_from(c, slot(c, tail(c, count - 1)), c->senders.first);
+}
+
+static inline void advance(struct mote__chan *c)
+{
+    if (++c->head == c->capacity)
+        c->head = 0;
+}
+
+static inline int end_receive(struct mote__chan *c, size_t count)
+{
+    advance(c);
+    if (UNLIKELY(c->senders.first != NULL))
+        return refill(c, count);
+    atom_store_rlx(&c->count, count - 1); /* rlx: under the lock */
+    return drop_and_return(c, 0);
+}
+
+static NOINLINE int receive_buffered_block(struct mote__chan *c, void *to, size_t count)
+{
+    if (to)
+        memcpy(to, slot(c, c->head), c->size);
+    return end_receive(c, count);
+}
+
+static NOINLINE int receive_closed(struct mote__chan *c, void *to)
+{
     size_t size = c->size;
     lock_drop(&c->lock);
-    if (to && status == -EPIPE)
+    if (to)
         memset(to, 0, size);
-    return status;
+    return -EPIPE;
+}
+
+static ALWAYS_INLINE int receive(struct mote__chan *c, void *to, bool waits)
+{
+    size_t count = atom_load_rlx(&c->count); /* rlx: under the lock */
+    if (count) {
+        if (UNLIKELY(!to || !copy_quickly(to, slot(c, c->head), c->size)))
+            return receive_buffered_block(c, to, count);
+        return end_receive(c, count);
+    }
+    if (c->senders.first)
+        return receive_from(c, to, c->senders.first);
+    if (UNLIKELY(c->closed))
+        return receive_closed(c, to);
+    return waits ? wait_to_receive(c, to) : drop_and_return(c, -EAGAIN);
 }
 
 static NOINLINE int receive_carefully(struct mote__chan *c, void *value)
@@ -269,6 +330,7 @@ PUBLIC int mote__chan_close(struct mote__chan *c)
         return -EPIPE;
     }
     c->closed = true;
+    c->limit = 0;
     struct waitq senders = c->senders, receivers = c->receivers;
     c->senders = c->receivers = (struct waitq){0};
     lock_drop(&c->lock);

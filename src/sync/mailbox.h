@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAILBOX_FLAGS (TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK)
+
 struct mailbox_block {
     size_t size;
     unsigned class; /* 0: from malloc */
@@ -38,39 +40,61 @@ static NOINLINE int mailbox_put_block(struct task *t, const void *element, size_
     return 0;
 }
 
+/* The common sizes, each a single move. The word is put together in a register: a narrow store into the record would stall the
+ * wide load that follows. False: nothing was done. */
+static inline bool mailbox_put_quickly(struct task *t, const void *element, size_t size)
+{
+    uint32_t half;
+    if (LIKELY(size == 8)) {
+        memcpy(&t->mailbox, element, 8);
+        t->flags = (uint8_t)((t->flags & ~MAILBOX_FLAGS) | TASK_MAILBOX_WORD);
+        return true;
+    }
+    if (size != 4)
+        return false;
+    memcpy(&half, element, 4);
+    t->mailbox = half | (uint64_t)4 << 56;
+    t->flags &= (uint8_t)~MAILBOX_FLAGS;
+    return true;
+}
+
 /* Copies an element into t's mailbox. -ENOMEM, with nothing changed. */
 static inline int mailbox_put(struct task *t, const void *element, size_t size)
 {
-    t->flags &= (uint8_t) ~(TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK);
-    if (LIKELY(size == 8)) {
-        memcpy(&t->mailbox, element, 8);
-        t->flags |= TASK_MAILBOX_WORD;
+    if (mailbox_put_quickly(t, element, size))
         return 0;
-    }
-    if (size < 8) {
-        uint64_t word =
-            0; /* put together here: a narrow store into the record would stall the wide load that follows */
-        if (LIKELY(size == 4)) /* a constant size is one move, not a call */
-            memcpy(&word, element, 4);
-        else
-            memcpy(&word, element, size);
-        t->mailbox = word | (uint64_t)size << 56;
-        return 0;
-    }
-    return mailbox_put_block(t, element, size);
+    t->flags &= (uint8_t)~MAILBOX_FLAGS;
+    if (size > 8)
+        return mailbox_put_block(t, element, size);
+    uint64_t word = 0;
+    memcpy(&word, element, size);
+    t->mailbox = word | (uint64_t)size << 56;
+    return 0;
 }
 
 /* An element of zeros; a large one is put where it is to go at once. */
 static inline void mailbox_clear(struct task *t, size_t size, void *to)
 {
-    t->flags &= (uint8_t) ~(TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK);
-    t->mailbox = 0;
-    if (size == 8)
-        t->flags |= TASK_MAILBOX_WORD;
-    else if (size < 8)
-        t->mailbox = (uint64_t)size << 56;
-    else if (to)
+    t->flags = (uint8_t)((t->flags & ~MAILBOX_FLAGS) | (size == 8 ? TASK_MAILBOX_WORD : 0));
+    t->mailbox = size < 8 ? (uint64_t)size << 56 : 0;
+    if (UNLIKELY(size > 8 && to))
         memset(to, 0, size);
+}
+
+/* The common cases of mailbox_take. False: nothing was done. */
+static inline bool mailbox_take_quickly(struct task *t, void *to)
+{
+    uint64_t word = t->mailbox;
+    if (UNLIKELY(!to))
+        return false;
+    if (LIKELY(t->flags & TASK_MAILBOX_WORD)) {
+        memcpy(to, &word, 8);
+        return true;
+    }
+    if ((t->flags & TASK_MAILBOX_BLOCK) || word >> 56 != 4)
+        return false;
+    memcpy(to, &word, 4);
+    return true;
 }
 
 /* Copies the element out and frees its block; to may be NULL. */
@@ -88,11 +112,7 @@ static inline void mailbox_take(struct task *t, void *to)
         else
             free(block);
     } else if (to) {
-        uint64_t word = t->mailbox;
-        if (LIKELY(word >> 56 == 4))
-            memcpy(to, &word, 4);
-        else
-            memcpy(to, &word, word >> 56);
+        memcpy(to, &t->mailbox, t->mailbox >> 56);
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* waitq - who waits for an object, first in, first out.
  * Job:    a list of records linked by next, under the object's lock.
- * Holds:  V1 `threads` counts the plain threads in it; when there are none, all can be made ready in constant time.
+ * Holds:  V1 `threads` says whether a plain thread may be in it; when none is, all can be made ready in constant time.
+ *         V2 `last` means something only while `first` isn't NULL.
  */
 #ifndef SYNC_WAITQ_H
 #define SYNC_WAITQ_H
@@ -10,34 +11,33 @@
 
 struct waitq {
     struct task *first, *last;
-    uint32_t count, threads;
+    uint32_t count;
+    bool threads;
 };
 
 static inline void waitq_push(struct waitq *q, struct task *t)
 {
     t->next = NULL;
-    if (q->last)
+    if (q->first) {
         q->last->next = t;
-    else
+    } else {
         q->first = t;
+        q->threads = false;
+    }
     q->last = t;
     q->count++;
     if (UNLIKELY(t->flags & TASK_THREAD))
-        q->threads++;
+        q->threads = true;
 }
 
 /* NULL when nobody waits. */
 static inline struct task *waitq_pop(struct waitq *q)
 {
     struct task *t = q->first;
-    if (!t)
-        return NULL;
-    q->first = t->next;
-    if (!q->first)
-        q->last = NULL;
-    q->count--;
-    if (UNLIKELY(t->flags & TASK_THREAD))
-        q->threads--;
+    if (t) {
+        q->first = t->next;
+        q->count--;
+    }
     return t;
 }
 
@@ -46,7 +46,7 @@ static inline void waitq_ready_all(struct waitq taken)
 {
     if (!taken.first)
         return;
-    if (taken.threads == 0) {
+    if (!taken.threads) {
         sched_ready_list(taken.first, taken.last, taken.count);
         return;
     }

@@ -19,20 +19,9 @@ struct wg {
 };
 _Static_assert(sizeof(struct wg) <= sizeof(mote_wg), "mote_wg holds struct wg");
 
-PUBLIC void mote_wg_add(mote_wg *wg, int n)
+/* Lock held, released: the count has come to 0 and somebody waits (WG2). */
+static NOINLINE void wake_all(struct wg *g)
 {
-    struct wg *g = (struct wg *)wg;
-    sched_check_lent(g, "a wait group");
-    lock_take(&g->lock);
-    int32_t count;
-    if (UNLIKELY(__builtin_add_overflow(g->count, n, &count) || count < 0))
-        msg_fatal(
-            "mote_wg_add: the count of the wait group is below zero or above 2^31 - 1: more were done than added?");
-    g->count = count;
-    if (count > 0 || !g->waiters.first) {
-        lock_drop(&g->lock);
-        return;
-    }
     struct waitq taken = g->waiters;
     g->waiters = (struct waitq){0};
     lock_drop(&g->lock);
@@ -42,18 +31,69 @@ PUBLIC void mote_wg_add(mote_wg *wg, int n)
         waitq_ready_all(taken);
 }
 
-PUBLIC void mote_wg_done(mote_wg *wg) { mote_wg_add(wg, -1); }
+static NORETURN COLD void bad_count(void)
+{
+    msg_fatal("mote_wg_add: the count of the wait group is below zero or above 2^31 - 1: more were done than added?");
+}
+
+/* Lock held, released. */
+static ALWAYS_INLINE void add(struct wg *g, int n)
+{
+    int32_t count;
+    if (UNLIKELY(__builtin_add_overflow(g->count, n, &count) || count < 0))
+        bad_count();
+    g->count = count;
+    if (count == 0 && g->waiters.first)
+        wake_all(g);
+    else
+        lock_drop(&g->lock);
+}
+
+static NOINLINE void add_carefully(struct wg *g, int n)
+{
+    lock_take(&g->lock);
+    add(g, n);
+}
+
+static ALWAYS_INLINE void check_and_add(mote_wg *wg, int n)
+{
+    struct wg *g = (struct wg *)wg;
+    sched_check_lent(g, "a wait group");
+    if (LIKELY(lock_take_quickly(&g->lock)))
+        add(g, n);
+    else
+        add_carefully(g, n);
+}
+
+PUBLIC void mote_wg_add(mote_wg *wg, int n) { check_and_add(wg, n); }
+
+PUBLIC void mote_wg_done(mote_wg *wg) { check_and_add(wg, -1); }
+
+/* Lock held, released. */
+static NOINLINE void park_to_wait(struct wg *g, struct task *self)
+{
+    waitq_push(&g->waiters, self);
+    sched_park(self, &g->lock, g);
+}
+
+static NOINLINE void wait_carefully(struct wg *g)
+{
+    lock_take(&g->lock);
+    if (g->count == 0)
+        lock_drop(&g->lock);
+    else
+        park_to_wait(g, sched_self());
+}
 
 PUBLIC void mote_wg_wait(mote_wg *wg)
 {
     struct wg *g = (struct wg *)wg;
+    struct self *w = self_read();
     sched_check_lent(g, "a wait group");
-    lock_take(&g->lock);
-    if (g->count == 0) {
+    if (UNLIKELY(!w || !lock_take_quickly(&g->lock)))
+        wait_carefully(g);
+    else if (g->count == 0)
         lock_drop(&g->lock);
-        return;
-    }
-    struct task *self = sched_self();
-    waitq_push(&g->waiters, self);
-    sched_park(self, &g->lock, g);
+    else
+        park_to_wait(g, w->current);
 }

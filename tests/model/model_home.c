@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define HOMES (CACHE_MAX + 2)
+#define HOMES (HOME_CACHE_MAX + 2)
 #define TASKS 4
 
 static struct home table[HOMES + 1];
@@ -134,7 +134,7 @@ static void take_vacated(void)
 {
     struct home_cache *c = &cache[model_self()];
     struct home *h;
-    while ((h = pop_spare(c, false)) || refill(c, false))
+    while ((h = home_pop_spare(c, false)) || refill(c, false))
         if (h && h->number == 1) {
             h->next_spare = c->spare[0];
             c->spare[0] = h;
@@ -257,10 +257,10 @@ static void setup_trim_shared(void)
 /* Thread 0's task ends, and its home is one too many for its cache. */
 static void setup_vacate(void)
 {
-    setup_table(HOME_PRIVATE, CACHE_MAX + 1);
+    setup_table(HOME_PRIVATE, HOME_CACHE_MAX + 1);
     place(0, 1, 1, 0);
     plan[0].ends = true;
-    for (int i = 2; i <= CACHE_MAX + 1; i++) {
+    for (int i = 2; i <= HOME_CACHE_MAX + 1; i++) {
         table[i].next_spare = cache[0].spare[0];
         cache[0].spare[0] = &table[i];
         cache[0].count[0]++;

@@ -5,6 +5,7 @@
 #include "base/lock.c"
 #include "base/self.c"
 #include "sched/monitor.c"
+#include "sched/ready.c"
 
 #include "explore.h"
 
@@ -38,7 +39,7 @@ static void put(int i)
 static void put_and_take(void)
 {
     put(0);
-    take(next_swap_owner(&proc, NULL));
+    take(worker_next_slot(&proc));
 }
 
 static void put_and_replace(void)
@@ -46,8 +47,9 @@ static void put_and_replace(void)
     put(0);
     put(1);
     put(2);
-    take(next_swap_owner(&proc, NULL));
+    take(worker_next_slot(&proc));
     put(3);
+    take(next_swap_owner(&proc, NULL));
 }
 
 static void raid(void) { take(next_raid(&proc)); }
@@ -61,6 +63,7 @@ static void raid_twice(void)
 static void setup(void)
 {
     memset(&proc, 0, sizeof proc);
+    proc.fair_tick = 1000;
     memset(taken, 0, sizeof taken);
     memset(content, 0, sizeof content);
     rt.asymmetric = true;
@@ -70,6 +73,7 @@ static void setup_symmetric(void)
 {
     setup();
     rt.asymmetric = false;
+    proc.summons = SUMMONS_ATOMIC;
 }
 
 static void check(void)

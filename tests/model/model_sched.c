@@ -97,7 +97,7 @@ static void run_fresh(void)
         if (t)
             switch_run(&worker[0], t);
         else
-            atom_store_seq(&proc[0].attention, 0);
+            atom_and_seq(&proc[0].summons, ~SUMMONS_ATTENTION);
     }
 }
 

@@ -36,7 +36,7 @@ static void park_setup(void)
 /* For struct model's `entered`. */
 static void park_entered(int thread) { mote_self_worker = &parked[thread].self; }
 
-void sched_park(struct task *self, struct lock *lock, const void *wait_on)
+struct task *sched_park(struct task *self, struct lock *lock, const void *wait_on)
 {
     struct parked *p = (struct parked *)self;
     (void)wait_on;
@@ -46,6 +46,7 @@ void sched_park(struct task *self, struct lock *lock, const void *wait_on)
     while (!atom_load_acq(&p->token))
         os_futex_wait(&p->token, 0, INT64_MAX);
     atom_store_rlx(&p->token, 0);
+    return self;
 }
 
 void sched_ready(struct task *t)
