@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* monitor - a thread that looks at all procs from outside, now and then.
- * Job:    what the procs leave undone for the sake of speed: it takes the next slot from a proc whose task doesn't park, and
- *         wakes a sleeper when work lies in somebody's queues or a timer is due (D3).
+ * Job:    what the procs leave undone for the sake of speed: it takes the next slot from a proc whose task doesn't park, wakes
+ *         a sleeper when work lies in somebody's queues or a timer is due (D3), and sees which new task has waited long (N2).
  * Holds:  N4 a raid takes a task only if the slot's owner isn't at it: store raid, heavy barrier, look at busy. N5 while every
  *         worker sleeps the monitor sleeps too, without a timeout; whoever wakes up wakes it.
  * Why:    looking costs nothing to those who run. The pause doubles from 50 us to 2 ms while there is nothing to do, and is
@@ -17,8 +17,15 @@
 #define PAUSE_BUSY INT64_C(10000000)
 #define QUIET_ROUNDS 10
 #define BIAS_LOOKS 3
+#define OLD INT64_C(10000000) /* ns that a new task waits before it is favoured */
+#define GRANTS 16
 
-static uint32_t last_tick[MAX_PROCS];
+/* What was seen of each proc at the last look. */
+static struct {
+    uint32_t tick;
+    int64_t top; /* of its new tasks: stands still while the oldest waits */
+    int64_t top_since;
+} last[MAX_PROCS];
 
 /* Takes what lies in p's next slot; NULL when it is empty or the owner is at it. */
 static struct task *next_raid(struct proc *p)
@@ -38,12 +45,26 @@ static struct task *next_raid(struct proc *p)
     return t;
 }
 
+/* N2: grants turns to p's oldest new tasks when the oldest has not changed for long. */
+static void favour_oldest(struct proc *p)
+{
+    int64_t top = atom_load_rlx(&p->fresh.top), now = os_now(); /* rlx: only compared */
+    if (top != last[p->number].top || !fresh_length(&p->fresh)) {
+        last[p->number].top = top;
+        last[p->number].top_since = now;
+    } else if (now - last[p->number].top_since >= OLD) {
+        last[p->number].top_since = now;
+        atom_store_rlx(&p->grants, GRANTS); /* rlx: a number of turns, no protocol */
+    }
+}
+
 /* One look at one proc. True: there was something to do. */
 static bool look_at(struct proc *p)
 {
     uint32_t tick = atom_load_rlx(&p->tick); /* rlx: only compared */
-    bool still = tick == last_tick[p->number];
-    last_tick[p->number] = tick;
+    bool still = tick == last[p->number].tick;
+    last[p->number].tick = tick;
+    favour_oldest(p);
     struct task *t = still ? next_raid(p) : NULL;
     if (t) {
         globq_push(&rt.global, t, t, 1);

@@ -42,16 +42,17 @@ struct proc {
     /* Owner only. */
     unsigned number;    /* immutable */
     uint32_t fair_tick; /* when the other queues get their turn (N2) */
-    bool fair_oldest;   /* that turn is the oldest new task's, not the global queue's */
+    bool fair_oldest;   /* that turn is the oldest new task's, if it has one (N2), not the global queue's */
     bool starved;       /* a task could not be run for want of memory: pause before the next try */
+    uint32_t pops;      /* searches that came to the queues (N3) */
     uint32_t random;
     uint64_t id_next, id_end; /* task numbers taken in advance */
     struct slab_cache records;
     struct block_caches blocks;
     struct home_cache home_cache;
 
-    /* Owner writes, the monitor reads. */
-    _Atomic uint32_t tick; /* counts the searches for a task */
+    _Atomic uint32_t tick;   /* owner writes, the monitor reads: counts the searches for a task */
+    _Atomic uint32_t grants; /* the monitor grants, owner uses up: turns for the oldest new task (N2) */
 
     /* P3 */
     _Atomic(struct task *) next; /* the task made ready last */

@@ -3,8 +3,9 @@
  * Job:    choose what runs next: quickly, on the stack of the task that leaves (worker_quick_next), or thoroughly, on the
  *         worker's own stack (find_work).
  * Holds:  N1 at every fourth search the queues come before the next slot: a pair that talks to each other stays hot and
- *         starves nobody. N2 every 31st tick is the global queue's turn or, alternately, the oldest new task's, so none of
- *         them waits for ever. N3 woken tasks and new tasks take turns.
+ *         starves nobody. N2 every 31st search is the global queue's turn; when the oldest new task has waited for 10 ms, as the
+ *         monitor sees it, some of these turns are the oldest new tasks'. So none of them waits for ever. N3 woken tasks come
+ *         before new ones, which would only add to what is half done, but for every fourth turn.
  * Source: the order of search is Go's (findRunnable); newest first for new tasks is MassiveThreads'.
  * Not here: the switch itself (switch.c), victims (steal.c), sleeping (idle.c).
  */
@@ -13,7 +14,7 @@
 
 #include <errno.h>
 
-#define FAIR_TICKS 31 /* the global queue and the oldest new task take turns, so each has one tick in 62 */
+#define FAIR_TICKS 31
 
 static bool timer_due(struct proc *p)
 {
@@ -43,21 +44,30 @@ static void prefetch_coming(struct runq *q)
     }
 }
 
-/* N2. NULL also when a timer is due: the worker's own stack sees to it. */
+/* An old new task is the root of a large branch: to start one now and then for fairness alone leaves thousands of branches half
+ * done where a program forks and joins. Hence the monitor's leave. */
+static struct task *take_oldest(struct proc *p)
+{
+    uint32_t grants = atom_load_rlx(&p->grants); /* rlx: a number of turns, no protocol */
+    if (!grants || !(p->fair_oldest = !p->fair_oldest))
+        return NULL;
+    atom_store_rlx(&p->grants, grants - 1); /* rlx: as above */
+    return fresh_length(&p->fresh) ? fresh_steal(&p->fresh) : NULL;
+}
+
+/* N2 */
 static struct task *fair_turn(struct proc *p, uint32_t tick)
 {
-    struct task *t = NULL;
     p->fair_tick = tick + FAIR_TICKS;
-    if (p->fair_oldest && fresh_length(&p->fresh))
-        t = fresh_steal(&p->fresh);
-    p->fair_oldest = !p->fair_oldest;
+    struct task *t = take_oldest(p);
     return t ? t : ready_batch(p, 1);
 }
 
 /* N3. Alone, the queues are emptied without read-modify-writes: announce it, look whether we are alone; set_procs, before the
  * first thief, says that we aren't, passes the heavy barrier, and waits until nobody is at it. */
-static struct task *take_queued(struct proc *p, bool fresh_first)
+static struct task *take_queued(struct proc *p)
 {
+    bool fresh_first = ++p->pops % 4 == 0;
     struct task *t = NULL;
     atom_store_rlx(&p->next_busy, 1); /* [N alone] store busy, look at alone; pairs with set_procs */
     atom_compiler_barrier();
@@ -73,10 +83,10 @@ static struct task *take_queued(struct proc *p, bool fresh_first)
 }
 
 /* N1. A new task in the next slot waits for woken ones only: the newest stays first. */
-static struct task *take_before(struct proc *p, struct task *next, uint32_t tick)
+static struct task *take_before(struct proc *p, struct task *next)
 {
     bool is_new = atom_load_rlx(&next->state) == TASK_NEW; /* rlx: ours */
-    struct task *t = is_new ? runq_pop_owner(&p->ring, false) : take_queued(p, tick & TURN);
+    struct task *t = is_new ? runq_pop_owner(&p->ring, false) : take_queued(p);
     if (!t)
         return next;
     next_swap_owner(p, next);
@@ -89,7 +99,7 @@ static struct task *take_next_slot(struct proc *p, uint32_t tick)
         return NULL;
     struct task *next = next_swap_owner(p, NULL);
     if (next && tick % TURN == 0 && (runq_length(&p->ring) || fresh_length(&p->fresh)))
-        return take_before(p, next, tick);
+        return take_before(p, next);
     return next;
 }
 
@@ -109,7 +119,7 @@ struct task *worker_search(struct proc *p)
     }
     if ((t = take_next_slot(p, tick)))
         return t;
-    return take_queued(p, tick & 1);
+    return take_queued(p);
 }
 
 /* This proc is not in use any more: all it has goes to the others. */
