@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_worker - what runs next: every task once, and nobody waits for ever. */
+#include "base/atomic.h"
 #include "base/sanitizer.h"
 #include "support.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static _Atomic long ran;
 static _Atomic uint8_t *times; /* [i]: how often task i ran */
@@ -275,6 +277,72 @@ static void test_loops_that_yield_for_a_flag_end(void **state)
             run_with(&(mote_config){.procs = procs, .homes = homes[i]}, take_turns, NULL);
 }
 
+/* Homes */
+
+static void hold_a_home(void)
+{
+    ran++;
+    while (!stop)
+        cpu_relax(); /* not a call of mote */
+}
+
+/* How often this process's threads have gone to sleep. */
+static long pauses(void)
+{
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_nvcsw;
+}
+
+static void yield_beside_one_without_home(void *arg)
+{
+    (void)arg;
+    reset();
+    for (int i = 0; i < 4; i++)
+        CHECK(mote_go(hold_a_home) == 0);
+    while (ran < 4)
+        mote_yield();
+    CHECK(mote_go(raise_flag) == 0); /* it finds all four homes held */
+    long before = pauses();
+    for (int i = 0; i < 20000; i++)
+        mote_yield(); /* it is tried again in some hundreds of these */
+    CHECK(pauses() - before < 100);
+    CHECK(!flag);
+    settle();
+    CHECK(flag);
+}
+
+static void test_a_task_that_finds_no_home_makes_nobody_pause(void **state)
+{
+    (void)state;
+    if (sanitizer_pins_all())
+        skip();
+    run_with(&(mote_config){.procs = 5, .homes = 4}, yield_beside_one_without_home, NULL);
+}
+
+/* All of them new, more than the procs' queues hold, and more procs than homes. */
+static void start_many_new(void *arg)
+{
+    (void)arg;
+    long n = scale(50000);
+    reset();
+    times = calloc(1, sizeof *times);
+    for (long i = 0; i < n; i++)
+        CHECK((i % 2 ? mote_go(count_between_yields, 0L) : mote_go(count_once, 0L)) == 0);
+    while (ran < n)
+        mote_yield();
+    settle();
+    CHECK(ran == n);
+    free((void *)times);
+}
+
+static void test_more_procs_than_homes_run_every_task(void **state)
+{
+    (void)state;
+    for (int queue = 2; queue <= 256; queue *= 128)
+        run_with(&(mote_config){.procs = 8, .homes = 2, .queue = queue}, start_many_new, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_yielding_tasks_starve_no_task_of_a_plain_thread),
         cmocka_unit_test(test_yielding_tasks_starve_no_sleeper),
         cmocka_unit_test(test_loops_that_yield_for_a_flag_end),
+        cmocka_unit_test(test_a_task_that_finds_no_home_makes_nobody_pause),
+        cmocka_unit_test(test_more_procs_than_homes_run_every_task),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,7 @@ struct proc {
     bool fair_oldest;   /* that turn is the oldest new task's, if it has one (N2), not the global queue's */
     bool starved;       /* a task could not be run for want of memory: pause before the next try */
     uint32_t pops;      /* searches that came to the queues (N3) */
+    uint32_t crowded;   /* tasks in a row that could not start because others hold every home */
     uint32_t random;
     uint64_t id_next, id_end; /* task numbers taken in advance */
     struct slab_cache records;

@@ -28,7 +28,7 @@ enum after { AFTER_NOTHING, AFTER_YIELD, AFTER_GIVE_WAY, AFTER_END, AFTER_LOCK =
 enum prepared {
     PREPARED,     /* its bytes are in place, its home is held */
     PREPARE_GONE, /* it waits for its home, or is in a queue again */
-    PREPARE_OURS, /* its home is the one we stand on */
+    PREPARE_OURS, /* it can only have the home that we stand on */
 };
 
 static struct sanitizer_fiber *fiber_of(struct worker *w, struct task *t)
@@ -44,18 +44,30 @@ static COLD enum prepared put_off(struct proc *p, struct task *t)
     return PREPARE_GONE;
 }
 
+/* Every home is held, so one will be free soon: the task we stand on gives its own back, and t is tried again on the worker's
+ * own stack. If it fails there too it goes to the back of the common queue, and we go on with others. It isn't left pending
+ * on one of the homes: that one's holder may never call mote again. */
+static COLD enum prepared find_crowded(struct proc *p, struct task *from, struct task *t)
+{
+    if (from->home != 0)
+        return PREPARE_OURS;
+    p->crowded++;
+    globq_push(&rt.global, t, t, 1);
+    return PREPARE_GONE;
+}
+
 static COLD enum prepared give_home_back(struct proc *p, struct home *h, struct task *t)
 {
     ready_chain(p, home_release(h));
     return put_off(p, t);
 }
 
-static NOINLINE enum prepared prepare_new(struct proc *p, struct task *t)
+static NOINLINE enum prepared prepare_new(struct proc *p, struct task *from, struct task *t)
 {
     bool pinned = t->flags & TASK_PINNED;
     struct home *h = pinned ? home_take_pinned(&p->home_cache) : home_take(&p->home_cache);
-    if (UNLIKELY(!h))
-        return put_off(p, t);
+    if (UNLIKELY(!h)) /* with fewer than two homes it is for want of memory: see home_take */
+        return pinned || atom_load_rlx(&homes.copied) < 2 ? put_off(p, t) : find_crowded(p, from, t); /* rlx: a hint */
     if (!pinned) {
         if (h->occupant && image_out(h, &p->blocks, &p->n.images) < 0)
             return give_home_back(p, h, t);
@@ -87,7 +99,7 @@ static inline enum prepared prepare(struct proc *p, struct task *from, struct ta
     if (t->flags & TASK_PINNED && LIKELY(t->home != 0))
         return PREPARED;
     if (UNLIKELY(t->home == 0))
-        return prepare_new(p, t);
+        return prepare_new(p, from, t);
     if (UNLIKELY(t->home == from->home))
         return PREPARE_OURS;
     struct home *h = home_of(t);
@@ -188,8 +200,10 @@ static inline struct task *leave(struct worker *w, struct task *from, uintptr_t 
 
 void switch_run(struct worker *w, struct task *t)
 {
-    if (prepare(w->proc, &w->base, t) == PREPARED)
-        go_to(w, &w->base, t, AFTER_NOTHING);
+    if (prepare(w->proc, &w->base, t) != PREPARED)
+        return;
+    w->proc->crowded = 0;
+    go_to(w, &w->base, t, AFTER_NOTHING);
 }
 
 /* What the left task wanted; its home is released. */

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 
+#define CROWD (RUNQ_MAX + FRESH_MAX) /* what the proc's own queues can hold: each of them was tried */
 #define FAIR_TICKS 31
 
 static bool timer_due(struct proc *p)
@@ -179,7 +180,7 @@ static struct task *find_work(struct worker *w)
             return NULL;
         if (timer_due(p))
             timers_run(&p->timers, os_now());
-        if (UNLIKELY(p->starved)) {
+        if (UNLIKELY(p->starved || p->crowded > CROWD)) {
             p->starved = false;
             os_back_off(UINT32_MAX);
         }
@@ -195,6 +196,7 @@ static struct task *find_work(struct worker *w)
             w->trimmed = false;
             return t;
         }
+        p->crowded = 0;
         idle_sleep(w);
     }
 }
