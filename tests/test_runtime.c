@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 static _Atomic long ran;
@@ -35,18 +36,20 @@ static int entries(const char *path)
     return n;
 }
 
-static long resident_kb(void)
+static long status_kb(const char *what)
 {
     FILE *f = fopen("/proc/self/status", "re");
     char line[256];
     long kb = -1;
     CHECK(f);
     while (fgets(line, sizeof line, f))
-        if (sscanf(line, "VmRSS: %ld kB", &kb) == 1)
+        if (strncmp(line, what, strlen(what)) == 0 && sscanf(line + strlen(what), ": %ld kB", &kb) == 1)
             break;
     fclose(f);
     return kb;
 }
+
+static long resident_kb(void) { return status_kb("VmRSS"); }
 
 /* A thread that was joined may still be listed for a moment. */
 static bool threads_come_to(int n)
@@ -342,6 +345,38 @@ static void test_procs_are_as_set(void **state)
     assert_int_equal(mote_procs(), 0);
 }
 
+/* The address space is nearly used up, so some of the new threads find no room for their stacks. */
+static void want_too_many(void *arg)
+{
+    (void)arg;
+    struct rlimit all, few;
+    CHECK(mote_start(&two_procs) == 0);
+    CHECK(getrlimit(RLIMIT_AS, &all) == 0);
+    few = all;
+    few.rlim_cur = (rlim_t)status_kb("VmSize") * 1024 + (64 << 20);
+    CHECK(setrlimit(RLIMIT_AS, &few) == 0);
+    int error = mote_set_procs(256);
+    CHECK(error == -EAGAIN || error == -ENOMEM);
+    CHECK(mote_procs() == 2);
+    CHECK(setrlimit(RLIMIT_AS, &all) == 0);
+    for (int i = 0; i < 1000; i++)
+        CHECK(mote_join(mote_spawn(count), NULL) == 0);
+    CHECK(mote_set_procs(32) == 0 && mote_procs() == 32);
+    for (int i = 0; i < 1000; i++)
+        CHECK(mote_join(mote_spawn(count), NULL) == 0);
+    CHECK(mote_stop(MOTE_FOREVER) == 0);
+}
+
+static void test_procs_stay_when_threads_can_not_be_started(void **state)
+{
+    (void)state;
+    if (sanitizer_pins_all())
+        skip(); /* the tools need address space themselves */
+    struct child_result r = run_child(want_too_many, NULL);
+    if (r.status != 0)
+        fail_msg("status %x, it said: %s", (unsigned)r.status, r.err);
+}
+
 /* Memory */
 
 static void wait_for_close(mote_chan(int) c)
@@ -394,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_stop_refuses_new_tasks_and_waits_for_the_old),
         cmocka_unit_test(test_changing_procs_under_load_loses_nothing),
         cmocka_unit_test(test_procs_are_as_set),
+        cmocka_unit_test(test_procs_stay_when_threads_can_not_be_started),
         cmocka_unit_test(test_memory_comes_back_after_a_million_tasks),
     };
     watchdog(120);

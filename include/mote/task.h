@@ -40,7 +40,8 @@ typedef struct mote_config {
 /* Runs main_fn(argc, argv) as the main task, which is pinned, with a runtime around it, and returns its result when it
  * returns. Tasks still alive then are discarded where they stand, as at the end of a Go program: their stacks and records
  * are freed, and nothing of them runs again. The calling thread works for the runtime meanwhile.
- * -EBUSY when a runtime runs already, -EINVAL for settings that make no sense, -ENOMEM. Not to be called from a task. */
+ * -EBUSY when a runtime runs already, -EINVAL for settings that make no sense, -ENOMEM, -EAGAIN when no more threads can be
+ * started. Not to be called from a task. */
 int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv);
 
 /* Starts the runtime in the background of a threaded program. config may be NULL. 0, or the errors of mote_run. */
@@ -99,7 +100,8 @@ void mote_exit(void) __attribute__((noreturn));
 int mote_procs(void);
 
 /* Changes that while the runtime runs, from any thread or task: 1 to 1024. Procs that go leave their tasks to the others.
- * 0, -EINVAL, -ENOMEM (some of the new procs may have started), -ESHUTDOWN. Never switches. */
+ * 0, -EINVAL, -ENOMEM, -EAGAIN when no more threads can be started, -ESHUTDOWN; after an error there are as many as before.
+ * Never switches. */
 int mote_set_procs(int procs);
 
 /* Tasks alive, started or not, the main task among them. Exact while nothing runs. */

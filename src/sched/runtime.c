@@ -378,8 +378,11 @@ PUBLIC int mote_set_procs(int procs)
     if (!error)
         error = make_procs((uint32_t)procs);
     if (!error) {
+        uint32_t before = atom_load_seq(&rt.procs); /* seq: under the control lock */
         set_procs((uint32_t)procs);
         error = start_threads((uint32_t)procs);
+        if (error < 0)
+            set_procs(before); /* those that did start retire */
     }
     drop_control();
     return error;
