@@ -358,8 +358,8 @@ static void set_procs(uint32_t procs)
         /* Thieves come: after the barrier every owner has seen it (runq_pop_owner, fresh_pop_owner). */
         atom_store_seq(&rt.alone, 0); /* [N alone] then the barrier; pairs with take_queued */
         os_barrier_heavy();
-        while (atom_load_acq(&rt.proc[0]->next_busy)) /* [N alone] */
-            cpu_relax();
+        for (unsigned tries = 0; atom_load_acq(&rt.proc[0]->next_busy); tries++) /* [N alone] */
+            os_back_off(tries);
     }
     atom_store_seq(&rt.procs, procs); /* seq: a number; the procs themselves were published by [R made] */
     for (uint32_t i = 0; i < atom_load_acq(&rt.made); i++) { /* [R made] */

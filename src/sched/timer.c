@@ -6,6 +6,8 @@
  */
 #include "sched/timer.h"
 
+#include "base/os.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -115,7 +117,7 @@ bool timer_cancel(struct timer *t)
         lock_drop(&ts->lock);
         if (atom_load_acq(&t->fired) == 2) /* [M fired] what the function did -> us */
             return false;
-        cpu_relax();
+        os_back_off(tries);
     }
 }
 
