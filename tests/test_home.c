@@ -184,6 +184,28 @@ static void test_trim_idle_leaves_held_ones_alone(void **state)
     trim_idle_case(h, live);
 }
 
+static void test_trim_idle_empties_pinned_ones_in_the_table(void **state)
+{
+    enum { N = 200 };
+    struct home *h[N];
+    (void)state;
+    for (int round = 0; round < 2; round++) { /* the second time they come from the table */
+        for (int i = 0; i < N; i++) {
+            h[i] = home_take_pinned(&cache);
+            assert_non_null(h[i]);
+            h[i]->top[-1] = 1;
+        }
+        for (int i = 0; i < N; i++)
+            assert_null(home_vacate(&cache, h[i]));
+        assert_null(home_trim_idle(&cache));
+        unsigned kept = 0;
+        for (int i = 0; i < N; i++)
+            kept += resident(h[i]->top - 1);
+        assert_true(kept <= cache.count[1]); /* those are hot, and keep their tops */
+        assert_true(kept < N / 2);
+    }
+}
+
 static void test_vacated_deep_home_gives_its_memory_back(void **state)
 {
     struct home *h = home_take_pinned(&cache);
@@ -359,6 +381,7 @@ int main(void)
         TEST(test_pending_on_a_free_home_comes_back),
         TEST(test_trim_keeps_the_live_bytes),
         TEST(test_trim_idle_leaves_held_ones_alone),
+        TEST(test_trim_idle_empties_pinned_ones_in_the_table),
         TEST(test_vacated_deep_home_gives_its_memory_back),
         TEST(test_pinned_homes_are_their_own_kind),
         TEST(test_guard_lookup),

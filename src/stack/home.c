@@ -16,6 +16,7 @@
 
 #define PAGE ((size_t)4096)
 #define GROUP 16
+#define TRIM_PART 32 /* homes that are trimmed while others wait */
 
 struct home_table homes;
 
@@ -65,6 +66,7 @@ static bool furnish(unsigned number, char *slice, bool pinned)
     h->top = slice + stride() - (size_t)(number % 32) * CACHE_LINE;
     h->number = (uint16_t)number;
     h->pinned = pinned;
+    h->lies = LIES_EMPTY;
     h->next_spare = homes.spare[pinned];
     homes.spare[pinned] = h;
     return true;
@@ -102,6 +104,7 @@ static bool refill(struct home_cache *cache, bool pinned)
     for (int i = 0; i < 4 && homes.spare[pinned]; i++) {
         struct home *h = homes.spare[pinned];
         homes.spare[pinned] = h->next_spare;
+        h->lies = LIES_NOT;
         h->next_spare = cache->spare[pinned];
         cache->spare[pinned] = h;
         cache->count[pinned]++;
@@ -116,6 +119,7 @@ static COLD void return_spares(struct home_cache *cache, bool pinned)
     lock_take(&homes.lock);
     while (cache->count[pinned] > HOME_CACHE_MAX / 2) {
         struct home *h = home_pop_spare(cache, pinned);
+        h->lies = LIES_USED;
         h->next_spare = homes.spare[pinned];
         homes.spare[pinned] = h;
     }
@@ -270,29 +274,53 @@ void home_trim(struct home *h, size_t live)
 
 static size_t occupied(const struct home *h) { return h->occupant ? (size_t)(h->top - (char *)h->occupant->sp) : 0; }
 
-/* Mode PRIVATE: turned to CHANGING for the time of the pass, so that nobody starts to hold a home. */
-static void trim_private(void)
+/* Mode PRIVATE: turned to CHANGING for the time of the pass, so that nobody starts to hold a home. In parts, since who wants
+ * to run a task waits meanwhile. */
+static void trim_private_part(unsigned first, unsigned end)
 {
     lock_take(&homes.lock);
     if (atom_load_rlx(&homes.mode) == HOME_PRIVATE) { /* rlx: under the lock */
         turn_mode(HOME_CHANGING);
-        for (unsigned i = 1; i <= atom_load_rlx(&homes.copied); i++) { /* rlx: under the lock */
+        for (unsigned i = first; i < end && i <= atom_load_rlx(&homes.copied); i++) { /* rlx: under the lock */
             struct home *h = &homes.at[i];
             if (!atom_load_acq(&h->running)) /* [H release] pairs with home_release */
                 home_trim(h, occupied(h));
         }
         atom_store_rel(&homes.mode, HOME_PRIVATE); /* [H turned] our reads of the occupants -> before they run again */
     }
-    /* Those that lie in the table are many more than the procs use: they are emptied wholly. */
-    for (struct home *h = homes.spare[1]; h; h = h->next_spare)
-        os_discard(h->low, homes.size);
     lock_drop(&homes.lock);
+}
+
+static void trim_private(void)
+{
+    /* rlx: a hint, here and below; a home that is made meanwhile need not be trimmed yet */
+    for (unsigned i = 1; i <= atom_load_rlx(&homes.copied); i += TRIM_PART)
+        if (atom_load_rlx(&homes.mode) == HOME_PRIVATE)
+            trim_private_part(i, i + TRIM_PART);
+}
+
+/* Pinned homes that lie in the table are many more than the procs use: they are emptied wholly. */
+static void empty_spare(void)
+{
+    for (unsigned i = 0; i < atom_load_rlx(&homes.pinned); i += TRIM_PART) { /* rlx: a hint */
+        lock_take(&homes.lock);
+        unsigned pinned = atom_load_rlx(&homes.pinned); /* rlx: under the lock */
+        for (unsigned k = i; k < pinned && k < i + TRIM_PART; k++) {
+            struct home *h = &homes.at[HOME_MAX - k];
+            if (h->lies == LIES_USED)
+                os_discard(h->low, homes.size);
+            if (h->lies != LIES_NOT)
+                h->lies = LIES_EMPTY;
+        }
+        lock_drop(&homes.lock);
+    }
 }
 
 struct task *home_trim_idle(struct home_cache *cache)
 {
     struct task *waiting = NULL, **end = &waiting;
     trim_private();
+    empty_spare();
     for (struct home *h = cache->spare[1]; h; h = h->next_spare)
         home_trim(h, 0);
     if (atom_load_acq(&homes.mode) != HOME_SHARED) /* [H turned] pairs with turn_mode */

@@ -28,6 +28,9 @@
 
 enum home_mode { HOME_PRIVATE, HOME_CHANGING, HOME_SHARED };
 
+/* Whether a home lies in the table's spare list, and whether it was used since it was emptied. */
+enum home_lies { LIES_NOT, LIES_USED, LIES_EMPTY };
+
 struct home {
     _Atomic uint32_t word;          /* 1: held, taken by compare-and-swap */
     _Atomic uint32_t running;       /* 1: held, taken in mode PRIVATE */
@@ -38,6 +41,7 @@ struct home {
     struct home *next_spare;        /* owner of the list it is in */
     uint16_t number;                /* immutable */
     bool pinned;                    /* immutable */
+    uint8_t lies;                   /* table's lock: enum home_lies */
     bool by_word;                   /* S1: how it is held; stays true once it was held by word */
     bool deep;                      /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
 } CACHE_ALIGNED;
