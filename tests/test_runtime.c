@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "base/sanitizer.h"
+#include "sched/proc.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -377,6 +378,34 @@ static void test_procs_stay_when_threads_can_not_be_started(void **state)
         fail_msg("status %x, it said: %s", (unsigned)r.status, r.err);
 }
 
+/* Two of these meet on two procs. */
+static void sleep_on_proc_1(void)
+{
+    unsigned number = worker_self()->proc->number;
+    ran++;
+    while (ran < 2)
+        cpu_relax(); /* not a call of mote */
+    if (number == 1)
+        mote_sleep(200 * MOTE_MS);
+    ran++;
+}
+
+static void test_timers_outlive_their_proc_without_memory(void **state)
+{
+    (void)state;
+    ran = 0;
+    assert_int_equal(mote_start(&two_procs), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(mote_go(sleep_on_proc_1), 0);
+    while (timers_earliest(&rt.proc[1]->timers) == INT64_MAX)
+        mote_yield();
+    timers_fail(true);
+    assert_int_equal(mote_set_procs(1), 0); /* proc 0 had no timer yet, so it has no room */
+    assert_int_equal(mote_stop(mote_now() + 10 * MOTE_S), 0);
+    timers_fail(false);
+    assert_int_equal(ran, 4);
+}
+
 /* Memory */
 
 static void wait_for_close(mote_chan(int) c)
@@ -430,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_changing_procs_under_load_loses_nothing),
         cmocka_unit_test(test_procs_are_as_set),
         cmocka_unit_test(test_procs_stay_when_threads_can_not_be_started),
+        cmocka_unit_test(test_timers_outlive_their_proc_without_memory),
         cmocka_unit_test(test_memory_comes_back_after_a_million_tasks),
     };
     watchdog(120);

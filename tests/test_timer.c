@@ -5,6 +5,7 @@
 
 #include "sched/timer.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -132,6 +133,25 @@ static void test_move(void **state)
         assert_true(fired_at[i - 1] <= fired_at[i]);
 }
 
+static void test_no_memory_leaves_timers_where_they_are(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        arm(&heap, i, i);
+    arm(&second, 100, 50);
+    timers_fail(true);
+    assert_int_equal(timers_move(&heap, &second), -ENOMEM); /* it has room for 63 */
+    timer[101].fire = note;
+    assert_int_equal(timer_add(&second, &timer[101]), -ENOMEM);
+    timers_fail(false);
+    assert_int_equal(heap.count, 37);
+    assert_int_equal(second.count, 64);
+    assert_heap(&heap);
+    assert_heap(&second);
+    assert_int_equal(timers_move(&heap, &second), 0);
+    assert_int_equal(timers_run(&second, 100), 101);
+}
+
 static _Atomic uint32_t fires[TIMERS], stop;
 
 static void count_fire(struct timer *t) { atom_store_seq((_Atomic uint32_t *)t->arg, 1); }
@@ -203,6 +223,7 @@ int main(void)
         TEST(test_against_a_sorted_array),
         TEST(test_cancel_says_whether_it_fired),
         TEST(test_move),
+        TEST(test_no_memory_leaves_timers_where_they_are),
         TEST(test_cancel_against_fire),
     };
     watchdog(120);

@@ -11,6 +11,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static _Atomic bool failing;
+
+void timers_fail(bool fail) { atom_store_seq(&failing, fail); } /* seq: a test's switch */
+
 void timers_init(struct timers *ts)
 {
     *ts = (struct timers){0};
@@ -82,7 +86,8 @@ static int insert(struct timers *ts, struct timer *t)
 {
     if (ts->count == ts->room) {
         uint32_t room = ts->room ? ts->room * 2 : 64;
-        struct timer **heap = realloc(ts->heap, room * sizeof *heap);
+        bool fail = atom_load_rlx(&failing); /* rlx: a test's switch */
+        struct timer **heap = fail ? NULL : realloc(ts->heap, room * sizeof *heap);
         if (!heap)
             return -ENOMEM;
         ts->heap = heap;
@@ -146,7 +151,7 @@ int timers_move(struct timers *from, struct timers *to)
 {
     int error = 0;
     lock_take(&from->lock);
-    lock_take(&to->lock); /* order: only mote_set_procs holds two, one caller at a time, and `to` is always proc 0's */
+    lock_take(&to->lock); /* order: only procs that retire hold two, and `to` is always proc 0's, which never does */
     while (!error && from->count) {
         struct timer *t = from->heap[from->count - 1];
         error = insert(to, t);

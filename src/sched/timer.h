@@ -48,6 +48,9 @@ int timers_run(struct timers *ts, int64_t now);
 /* Moves all of them elsewhere; -ENOMEM leaves some. */
 int timers_move(struct timers *from, struct timers *to);
 
+/* Tests: while it is set no heap grows, for want of memory. */
+void timers_fail(bool fail);
+
 static inline int64_t timers_earliest(struct timers *ts) { return atom_load_rlx(&ts->earliest); } /* rlx: a hint */
 
 #endif

@@ -123,25 +123,42 @@ struct task *worker_search(struct proc *p)
     return take_queued(p);
 }
 
-/* This proc is not in use any more: all it has goes to the others. */
-static void retire(struct worker *w)
+/* All that waits on this proc goes to the others. Timers for which there is no memory there stay (the next call tries again),
+ * but not those that are due. */
+static void hand_over(struct proc *p)
 {
-    struct proc *p = w->proc;
     struct task *t;
+    timers_run(&p->timers, os_now());
     while ((t = next_swap_owner(p, NULL)) || (t = runq_pop_owner(&p->ring, false)) ||
            (t = fresh_pop_owner(&p->fresh, false)))
         globq_push(&rt.global, t, t, 1);
     timers_move(&p->timers, &rt.proc[0]->timers);
+    idle_wake_all(); /* for the tasks, and to look at proc 0's earliest timer */
+}
+
+/* Also when the runtime ends: either way its worker must not sleep. */
+static bool in_use(const struct proc *p)
+{
+    return p->number < atom_load_seq(&rt.procs) ||     /* [A attention] looked at after it was taken back */
+           atom_load_seq(&rt.state) == RUNTIME_ENDING; /* [A attention] */
+}
+
+/* This proc is not in use any more. Its worker sleeps, but for timers that nobody else could take. */
+static void retire(struct worker *w)
+{
+    struct proc *p = w->proc;
     slab_flush(&record_slab, &p->records, 0);
     block_flush(&p->blocks);
     idle_end_search(w, false);
-    idle_wake_all();
     idle_set_retired(w, true);
-    while (p->number >= atom_load_seq(&rt.procs) &&
-           atom_load_seq(&rt.state) != RUNTIME_ENDING) { /* [A attention] looked at after it was taken back */
+    while (!in_use(p)) {
+        hand_over(p);
+        int64_t timer = timers_earliest(&p->timers);
         uint32_t summons;
-        while (!((summons = atom_load_acq(&p->summons)) & SUMMONS_ATTENTION)) /* [A attention] pairs with proc_summon */
-            os_futex_wait(&p->summons, summons, INT64_MAX);
+        while (
+            !((summons = atom_load_acq(&p->summons)) & SUMMONS_ATTENTION) && /* [A attention] pairs with proc_summon */
+            os_now() < timer)
+            os_futex_wait(&p->summons, summons, timer);
         atom_and_seq(&p->summons, ~SUMMONS_ATTENTION); /* [A attention] as in attend */
     }
     idle_set_retired(w, false);
