@@ -2,6 +2,8 @@
 /* test_worker - what runs next: every task once, and nobody waits for ever. */
 #include "base/atomic.h"
 #include "base/sanitizer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -247,6 +249,43 @@ static void test_yielding_tasks_starve_no_sleeper(void **state)
     }
 }
 
+/* Two timers that arm each other: one of them is always due. */
+static struct timer twin[2];
+
+static void arm_the_other(struct timer *t)
+{
+    struct timer *other = t == &twin[0] ? &twin[1] : &twin[0];
+    other->when = mote_now() + 1;
+    if (!stop)
+        CHECK(sched_timer_add(other) == 0);
+}
+
+static void start_twins(void)
+{
+    twin[0] = twin[1] = (struct timer){.fire = arm_the_other};
+    arm_the_other(&twin[1]);
+}
+
+static void test_timers_that_are_always_due_starve_no_task(void **state)
+{
+    (void)state;
+    reset();
+    assert_int_equal(mote_start(&(mote_config){.procs = 1}), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(mote_go(yield_until_stopped), 0);
+    assert_int_equal(mote_join(mote_spawn(start_twins), NULL), 0);
+    for (int i = 0; i < scale(100); i++) {
+        flag = false;
+        assert_int_equal(mote_go(raise_flag), 0);
+        while (!flag)
+            mote_yield();
+    }
+    assert_int_equal(mote_join(mote_spawn(mote_sleep, MOTE_MS), NULL), 0);
+    stop = true;
+    assert_int_equal(mote_join(mote_spawn(mote_sleep, MOTE_MS), NULL), 0); /* later than the twins */
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+}
+
 /* Flags */
 
 static void wait_for_turn(long i)
@@ -353,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_a_spawner_starves_no_other),
         cmocka_unit_test(test_yielding_tasks_starve_no_task_of_a_plain_thread),
         cmocka_unit_test(test_yielding_tasks_starve_no_sleeper),
+        cmocka_unit_test(test_timers_that_are_always_due_starve_no_task),
         cmocka_unit_test(test_loops_that_yield_for_a_flag_end),
         cmocka_unit_test(test_a_task_that_finds_no_home_makes_nobody_pause),
         cmocka_unit_test(test_more_procs_than_homes_run_every_task),

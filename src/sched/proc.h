@@ -43,6 +43,7 @@ struct proc {
     unsigned number;    /* immutable */
     uint32_t fair_tick; /* when the other queues get their turn (N2) */
     bool fair_oldest;   /* that turn is the oldest new task's, if it has one (N2), not the global queue's */
+    bool timers_seen;   /* the worker has looked for due timers since the last fair turn */
     bool starved;       /* a task could not be run for want of memory: pause before the next try */
     uint32_t pops;      /* searches that came to the queues (N3) */
     uint32_t crowded;   /* tasks in a row that could not start because others hold every home */

@@ -60,6 +60,7 @@ static struct task *take_oldest(struct proc *p)
 static struct task *fair_turn(struct proc *p, uint32_t tick)
 {
     p->fair_tick = tick + FAIR_TICKS;
+    p->timers_seen = false;
     struct task *t = take_oldest(p);
     return t ? t : ready_batch(p, 1);
 }
@@ -111,10 +112,10 @@ struct task *worker_search(struct proc *p)
     if (UNLIKELY(worker_summoned(p)))
         return NULL;
     if (UNLIKELY((int32_t)(tick - p->fair_tick) >= 0)) {
-        if (timer_due(p)) {
-            p->fair_tick = tick + 1;
+        /* Timers go first, but only once: if there is always one due, the turn would never come. It stays due until
+         * find_work has run them, for a task that yields alone comes to the worker's stack only now and then. */
+        if (!p->timers_seen && timer_due(p))
             return NULL;
-        }
         if ((t = fair_turn(p, tick)))
             return t;
     }
@@ -197,6 +198,7 @@ static struct task *find_work(struct worker *w)
             return NULL;
         if (timer_due(p))
             timers_run(&p->timers, os_now());
+        p->timers_seen = true;
         if (UNLIKELY(p->starved || p->crowded > CROWD)) {
             p->starved = false;
             os_back_off(UINT32_MAX);
