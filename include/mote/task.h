@@ -28,7 +28,8 @@ extern "C" {
 typedef struct mote_task mote_task;
 
 /* Settings for mote_start; all zero means the defaults. The environment variables MOTE_PROCS (a number) and MOTEDEBUG
- * (procs=N,homes=N,max_stack=BYTES,queue=N,pinned=1, separated by commas) override them, for mote_run as well. */
+ * (procs=N,homes=N,max_stack=BYTES,queue=N,pinned=1, separated by commas) override them, for mote_run as well; what else is in
+ * MOTEDEBUG is reported and ignored. */
 typedef struct mote_config {
     int procs; /* how many tasks may run at once; 0: the processors in the affinity mask, cut to the cgroup's quota */
     size_t max_stack; /* bytes that a task's stack may grow to; 0: 8 MiB. Rounded up to whole pages */

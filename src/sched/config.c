@@ -38,12 +38,25 @@ static bool parse_number(const char *text, unsigned long long *out)
     return *end == 0;
 }
 
+static bool is_known(const char *key)
+{
+    static const char *const known[] = {"procs", "homes", "queue", "max_stack", "pinned"};
+    for (unsigned i = 0; i < ARRAY_LENGTH(known); i++)
+        if (strcmp(key, known[i]) == 0)
+            return true;
+    return false;
+}
+
 static int apply(mote_config *c, char *item)
 {
     char *value = strchr(item, '=');
     unsigned long long n = 0;
     if (value)
         *value++ = 0;
+    if (!is_known(item)) {
+        msg_print("MOTEDEBUG: '%s' is not known: procs, homes, queue, max_stack, pinned are", item);
+        return 0;
+    }
     if (!value || !parse_number(value, &n)) {
         msg_print("MOTEDEBUG: '%s' wants a number: %s=N", item, item);
         return -EINVAL;
@@ -57,10 +70,8 @@ static int apply(mote_config *c, char *item)
         c->queue = small;
     else if (strcmp(item, "max_stack") == 0)
         c->max_stack = (size_t)n;
-    else if (strcmp(item, "pinned") == 0)
-        c->pinned = n != 0;
     else
-        msg_print("MOTEDEBUG: '%s' is not known: procs, homes, queue, max_stack, pinned are", item);
+        c->pinned = n != 0;
     return 0;
 }
 
