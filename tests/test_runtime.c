@@ -258,6 +258,40 @@ static void test_stop_refuses_new_tasks_and_waits_for_the_old(void **state)
     mote_chan_free(c);
 }
 
+/* It is never stopped: its worker is left behind. */
+static void spin_for_ever(void)
+{
+    ran++;
+    for (;;)
+        cpu_relax();
+}
+
+static void leave_a_worker_behind(void *arg)
+{
+    (void)arg;
+    ran = 0;
+    CHECK(mote_start(&two_procs) == 0);
+    CHECK(mote_go(spin_for_ever) == 0);
+    while (!ran)
+        mote_yield();
+    CHECK(mote_procs() == 2);
+    CHECK(mote_stop(mote_now()) == -EBUSY);
+    CHECK(mote_procs() == 0);
+    CHECK(mote_task_count() == 0);
+    CHECK(mote_go(count) == -ESHUTDOWN);
+    CHECK(mote_set_procs(3) == -ESHUTDOWN);
+    CHECK(mote_stop(mote_now()) == -ESHUTDOWN);
+    CHECK(mote_start(NULL) == -EBUSY);
+}
+
+static void test_a_worker_left_behind_is_not_a_runtime(void **state)
+{
+    (void)state;
+    struct child_result r = run_child(leave_a_worker_behind, NULL);
+    if (r.status != 0)
+        fail_msg("status %x, it said: %s", (unsigned)r.status, r.err);
+}
+
 /* Procs */
 
 static void hop(mote_chan(long) in, mote_chan(long) out)
@@ -456,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_senseless_settings_are_refused),
         cmocka_unit_test(test_stop_at_its_deadline_discards_and_counts),
         cmocka_unit_test(test_stop_refuses_new_tasks_and_waits_for_the_old),
+        cmocka_unit_test(test_a_worker_left_behind_is_not_a_runtime),
         cmocka_unit_test(test_changing_procs_under_load_loses_nothing),
         cmocka_unit_test(test_procs_are_as_set),
         cmocka_unit_test(test_procs_stay_when_threads_can_not_be_started),

@@ -347,8 +347,9 @@ PUBLIC int mote_stop(int64_t deadline)
 
 PUBLIC int mote_procs(void)
 {
-    uint32_t state = atom_load_acq(&rt.state);                           /* [R state] pairs with mote_start */
-    return state >= RUNTIME_RUNNING ? (int)atom_load_rlx(&rt.procs) : 0; /* rlx: a number that may change at any time */
+    uint32_t state = atom_load_acq(&rt.state); /* [R state] pairs with mote_start */
+    bool runs = state >= RUNTIME_RUNNING && state < RUNTIME_LEFT;
+    return runs ? (int)atom_load_rlx(&rt.procs) : 0; /* rlx: a number that may change at any time */
 }
 
 static void set_procs(uint32_t procs)
