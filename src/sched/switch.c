@@ -390,8 +390,10 @@ void sched_yield_now(void)
     /* Alone it could go on; but others may wait for its home, and one of them may be whom it waits for. */
     bool home_wanted =
         !(self->flags & TASK_PINNED) && atom_load_rlx(&home_of(self)->pending); /* rlx: looked at again */
-    if (!home_wanted && !worker_wanted(w->proc))
+    if (!home_wanted && !worker_wanted(w->proc)) {
+        *w->errno_place = self->saved_errno; /* what was tried above may have failed */
         return;
+    }
     atom_store_rlx(&self->state, TASK_READY); /* rlx: for reports */
     go_to_base(w, self, AFTER_YIELD);
 }
