@@ -45,9 +45,10 @@ struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mo
 }
 #endif
 
-/* MOTE__EACH(m, fn, a, b): m(a), m(b); also with no argument after fn. */
-#define MOTE__COUNT(...) MOTE__COUNT_(__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0, )
-#define MOTE__COUNT_(f, a, b, c, d, e, g, n, ...) n
+/* How many arguments follow fn: 7 for 7 to 14. MOTE__EACH(m, fn, a, b): m(a), m(b); also with no argument after fn. More than six
+ * are accepted here, so that the one thing that is said of them is that they are too many. */
+#define MOTE__COUNT(...) MOTE__COUNT_(__VA_ARGS__, 7, 7, 7, 7, 7, 7, 7, 7, 6, 5, 4, 3, 2, 1, 0, )
+#define MOTE__COUNT_(f, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, n, ...) n
 #define MOTE__CAT(a, b) MOTE__CAT_(a, b)
 #define MOTE__CAT_(a, b) a##b
 #define MOTE__FIRST(f, ...) f
@@ -59,6 +60,7 @@ struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mo
 #define MOTE__EACH4(m, f, a, b, c, d) m(a), m(b), m(c), m(d)
 #define MOTE__EACH5(m, f, a, b, c, d, e) m(a), m(b), m(c), m(d), m(e)
 #define MOTE__EACH6(m, f, a, b, c, d, e, g) m(a), m(b), m(c), m(d), m(e), m(g)
+#define MOTE__EACH7(m, ...)
 #define MOTE__BITS(m, ...) MOTE__CAT(MOTE__BITS, MOTE__COUNT(__VA_ARGS__))(m, __VA_ARGS__)
 #define MOTE__BITS0(m, f) 0u
 #define MOTE__BITS1(m, f, a) m(a)
@@ -67,6 +69,7 @@ struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mo
 #define MOTE__BITS4(m, f, a, b, c, d) (m(a) | m(b) << 1 | m(c) << 2 | m(d) << 3)
 #define MOTE__BITS5(m, f, a, b, c, d, e) (m(a) | m(b) << 1 | m(c) << 2 | m(d) << 3 | m(e) << 4)
 #define MOTE__BITS6(m, f, a, b, c, d, e, g) (m(a) | m(b) << 1 | m(c) << 2 | m(d) << 3 | m(e) << 4 | m(g) << 5)
+#define MOTE__BITS7(m, ...) 0u
 
 #define MOTE__NAME(...) MOTE__NAME_(__VA_ARGS__, )
 #define MOTE__NAME_(f, ...) #f
@@ -102,6 +105,7 @@ struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mo
 
 #define MOTE__SITE(flags, ...)                                                                                         \
     (void)sizeof((void)MOTE__CALL(__VA_ARGS__), 0);                                                                    \
+    _Static_assert(MOTE__COUNT(__VA_ARGS__) <= MOTE__MAX_ARGS, "a task has at most six arguments");                    \
     _Static_assert(MOTE__IS_WORD(MOTE__VALUE(MOTE__CALL(__VA_ARGS__))),                                                \
                    "a task's result is void, an integer or a pointer");                                                \
     static const struct mote__site mote__here = {MOTE__NAME(__VA_ARGS__), __FILE__, __LINE__,                          \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mote_go passes six arguments at most. */
-/* expect: at most six arguments|MOTE__BITS7 */
+/* expect: at most six arguments */
 /* also: C++ */
 #include <mote.h>
 
