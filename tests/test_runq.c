@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define THIEVES 3
 #define TASKS 2000
@@ -163,6 +164,27 @@ static void test_every_task_is_taken_once(void **state)
     assert_int_equal(total, pushed);
 }
 
+static void steal_without_room(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 8; i++)
+        CHECK(runq_push_owner(&q, &task[i]));
+    mine.capacity = 4;
+    CHECK(runq_push_owner(&mine, &task[8]));
+    runq_steal(&q, &mine);
+}
+
+static void test_stealing_without_room_is_noticed(void **state)
+{
+    (void)state;
+#ifndef MOTE_DEBUG
+    skip();
+#endif
+    struct child_result r = run_child(steal_without_room, NULL);
+    assert_true(WIFSIGNALED(r.status));
+    assert_non_null(strstr(r.err, "a defect of mote: not true: n <= to->capacity"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +193,7 @@ int main(void)
         cmocka_unit_test_setup(test_halve_takes_the_older_half, set_up),
         cmocka_unit_test_setup(test_steal_moves_the_older_half, set_up),
         cmocka_unit_test_setup(test_every_task_is_taken_once, set_up),
+        cmocka_unit_test_setup(test_stealing_without_room_is_noticed, set_up),
     };
     watchdog(120);
     return cmocka_run_group_tests(tests, NULL, NULL);

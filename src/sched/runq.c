@@ -5,6 +5,8 @@
  */
 #include "sched/runq.h"
 
+#include "base/msg.h"
+
 struct task *runq_halve_owner(struct runq *q, struct task **last, uint32_t *count)
 {
     uint32_t head = atom_load_acq(&q->head);               /* [Q taken] as in runq_pop_owner */
@@ -35,6 +37,7 @@ uint32_t runq_steal(struct runq *from, struct runq *to)
             return 0;
         if (n > from->capacity / 2) /* head and tail were not of one moment */
             continue;
+        INVARIANT(n <= to->capacity - runq_length(to)); /* Q1: the caller sees to it that there is room */
         for (uint32_t i = 0; i < n; i++) {
             struct task *t =
                 atom_load_rlx(&from->slot[(head + i) & (from->capacity - 1)]); /* rlx: the cas validates it */
