@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
 
 static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 static _Atomic int ran;
@@ -136,6 +139,57 @@ static void test_joining_oneself_or_nobody_is_refused(void **state)
     (void)state;
     run_with(&one_proc, misuse, NULL);
     run_with(&two_procs, misuse, NULL);
+}
+
+/* A handle is good for one join or detach: what comes after that stops the program, also when the record is another task's. */
+static void stop_a_second_use(void *arg)
+{
+    int way = *(int *)arg;
+    mote_chan(intptr_t) c = mote_chan_make(intptr_t, 0);
+    mote_attr attr = {.detached = true};
+    mote_task *ended = mote_spawn(give_i32, 1), *alive = mote_spawn(wait_for, c), *joined = mote_spawn(wait_for, c);
+    CHECK(mote_join(ended, NULL) == 0);
+    mote_detach(alive);
+    mote_spawn(join_checking, joined, 12);
+    mote_sleep(10 * MOTE_MS);
+    mote_task *newer[100] = {0};
+    for (int i = 0; way >= 4 && i < 100; i++)
+        CHECK((newer[i] = mote_spawn(wait_for, c)) && newer[i] != ended);
+    if (way % 4 == 0)
+        mote_join(ended, NULL);
+    else if (way % 4 == 1)
+        mote_detach(ended);
+    else if (way == 2)
+        mote_join(alive, NULL);
+    else if (way == 3)
+        mote_detach(alive);
+    else if (way == 6)
+        mote_detach(joined);
+    else
+        mote_join_until(mote_spawn_with(&attr, wait_for, c), NULL, mote_now());
+}
+
+static void run_second_use(void *arg) { run_with(&two_procs, stop_a_second_use, arg); }
+
+static void test_second_join_or_detach_stops_the_program(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 8; way++) {
+        struct child_result r = run_child(run_second_use, &way);
+        if (!WIFSIGNALED(r.status) || WTERMSIG(r.status) != SIGABRT || !strstr(r.err, "joined or detached before"))
+            fail_msg("way %d: status %x, it said: %s", way, (unsigned)r.status, r.err);
+    }
+}
+
+static void test_no_runtime_no_join(void **state)
+{
+    (void)state;
+    assert_int_equal(mote_start(&one_proc), 0);
+    mote_task *t = mote_spawn(give_i32, 1);
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+    assert_int_equal(mote_join(t, NULL), -ESHUTDOWN);
+    assert_int_equal(mote_join_until(t, NULL, mote_now()), -ESHUTDOWN);
+    mote_detach(t);
 }
 
 /* Deadlines */
@@ -314,6 +368,8 @@ int main(void)
         cmocka_unit_test(test_results_are_widened_as_c_does),
         cmocka_unit_test(test_second_joiner_is_refused),
         cmocka_unit_test(test_joining_oneself_or_nobody_is_refused),
+        cmocka_unit_test(test_second_join_or_detach_stops_the_program),
+        cmocka_unit_test(test_no_runtime_no_join),
         cmocka_unit_test(test_deadline_leaves_the_task_joinable),
         cmocka_unit_test(test_joiner_goes_on_once_when_end_and_deadline_race),
         cmocka_unit_test(test_detached_tasks_are_freed_before_and_after_their_end),

@@ -24,7 +24,8 @@
 extern "C" {
 #endif
 
-/* A joinable task. Only mote_spawn hands it out; it is valid until mote_join or mote_detach. */
+/* A joinable task. Only mote_spawn hands it out; it is valid until mote_join or mote_detach, or until the runtime stops. Using it
+ * again after that is a bug in the program, and stops it. Not an address. */
 typedef struct mote_task mote_task;
 
 /* Settings for mote_start; all zero means the defaults. The environment variables MOTE_PROCS (a number) and MOTEDEBUG
@@ -81,13 +82,15 @@ typedef struct mote_attr {
 
 /* Waits until the task has ended and frees it. *result (result may be NULL) becomes what its function returned, widened
  * as C does, or 0 for a void function or after mote_exit. Each task can be joined once, by one caller. May switch; a
- * plain thread blocks. 0; -EDEADLK for the calling task itself; -EINVAL for NULL or when somebody else is joining it. */
+ * plain thread blocks. 0; -EDEADLK for the calling task itself; -EINVAL for NULL or when somebody else is joining it;
+ * -ESHUTDOWN when no runtime runs. */
 int mote_join(mote_task *task, intptr_t *result);
 
 /* The same until a deadline on mote_now's clock; -ETIMEDOUT leaves the task joinable. */
 int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline);
 
-/* Gives up the right to join: the task is freed when it ends. NULL is ignored. Never switches. */
+/* Gives up the right to join: the task is freed when it ends. NULL is ignored, and so is the call when no runtime runs. Stops the
+ * program when somebody is joining the task. Never switches. */
 void mote_detach(mote_task *task);
 
 /* Lets other ready tasks run first. On a plain thread: sched_yield. */

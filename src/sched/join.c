@@ -4,8 +4,11 @@
  * Holds:  J1 a joinable task's record outlives the task until it is joined or detached: whoever comes second, the end or the
  *         joiner, frees it; extra->lock decides. J2 the end is published only when the task has left its stack (task_retire
  *         runs in the next context), so the joiner may free the record at once. J3 who clears extra->joiner makes it ready:
- *         the end or the deadline, never both.
+ *         the end or the deadline, never both. J4 a handle is the record's address with 22 bits of the task's number where
+ *         addresses have none, so that one which was joined or detached before is recognised: its record is free, or it is
+ *         another task's by now. Only misuse by two threads at the same moment can go unnoticed.
  */
+#include "base/msg.h"
 #include "sched/proc.h"
 
 #include <mote/time.h>
@@ -30,8 +33,38 @@ bool join_publish_end(struct task *t)
     return detached;
 }
 
-/* Not by t->flags, which the task itself changes: its extra is there before it starts, and until it is freed. */
-static bool is_joinable(const struct task *t) { return t && t->extra && t->extra->joinable; }
+/* Records lie at multiples of 64, below 2^48. */
+#define TAG_BITS ((uintptr_t)0xffff << 48 | 63)
+
+static uintptr_t tag_of(const struct task *t) { return ((uintptr_t)t->id_low << 42 | (t->id_low & 63)) & TAG_BITS; }
+
+mote_task *join_handle(const struct task *t) { return (mote_task *)((uintptr_t)t | tag_of(t)); }
+
+static NORETURN COLD void misused(const char *call)
+{
+    char text[80];
+    task_describe(sched_self(), text, sizeof text);
+    msg_fatal("%s by task %s: the task it is called for was joined or detached before: do one of the two, once", call,
+              text);
+}
+
+/* The record behind a handle; stops the program if the handle is stale (J4). Not by t->flags, which the task itself changes: its
+ * extra is there before it starts, and until it is freed. */
+static int find(mote_task *task, const char *call, struct task **out)
+{
+    if (!task)
+        return -EINVAL;
+    if (!worker_self()) { /* the records end with the runtime */
+        if (!runtime_enter())
+            return -ESHUTDOWN;
+        runtime_leave();
+    }
+    struct task *t = *out = (struct task *)((uintptr_t)task & ~TAG_BITS);
+    bool same = join_handle(t) == task && atom_load_rlx(&t->state) != TASK_FREE; /* rlx: only misuse races */
+    if (UNLIKELY(!same || !t->extra || !t->extra->joinable))
+        misused(call);
+    return 0;
+}
 
 /* What the end left, and the end of the record. */
 static int collect(struct task *t, intptr_t *result)
@@ -44,10 +77,12 @@ static int collect(struct task *t, intptr_t *result)
 }
 
 /* With the lock held: 1 when it has ended, 0 when self waits now, or an error; the lock is released unless 0. */
-static int begin(struct task *t, struct task *self)
+static int begin(struct task *t, struct task *self, const char *call)
 {
     struct task_extra *extra = t->extra;
-    int state = extra->done ? 1 : extra->joiner || extra->detached ? -EINVAL : 0;
+    if (UNLIKELY(extra->detached))
+        misused(call);
+    int state = extra->done ? 1 : extra->joiner ? -EINVAL : 0;
     if (state == 0)
         extra->joiner = self;
     else
@@ -57,13 +92,14 @@ static int begin(struct task *t, struct task *self)
 
 PUBLIC int mote_join(mote_task *task, intptr_t *result)
 {
-    struct task *t = (struct task *)task, *self = sched_self();
-    if (!is_joinable(t))
-        return -EINVAL;
+    struct task *t, *self = sched_self();
+    int state = find(task, __func__, &t);
+    if (state < 0)
+        return state;
     if (t == self)
         return -EDEADLK;
     lock_take(&t->extra->lock);
-    int state = begin(t, self);
+    state = begin(t, self, __func__);
     if (state < 0)
         return state;
     if (state == 0)
@@ -96,9 +132,10 @@ PUBLIC int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline)
 {
     if (deadline == MOTE_FOREVER)
         return mote_join(task, result);
-    struct task *t = (struct task *)task, *self = sched_self();
-    if (!is_joinable(t))
-        return -EINVAL;
+    struct task *t, *self = sched_self();
+    int state = find(task, __func__, &t);
+    if (state < 0)
+        return state;
     if (t == self)
         return -EDEADLK;
     struct timed_join *j = malloc(sizeof *j);
@@ -106,7 +143,7 @@ PUBLIC int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline)
         return -ENOMEM;
     *j = (struct timed_join){.timer = {.when = deadline, .fire = on_deadline}, .target = t, .joiner = self};
     lock_take(&t->extra->lock);
-    int state = begin(t, self);
+    state = begin(t, self, __func__);
     if (state == 0) {
         self->status = 0;
         /* Lock order: extra, then the heap. The deadline takes extra's lock without the heap's. */
@@ -127,10 +164,12 @@ PUBLIC int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline)
 
 PUBLIC void mote_detach(mote_task *task)
 {
-    struct task *t = (struct task *)task;
-    if (!is_joinable(t))
+    struct task *t;
+    if (find(task, __func__, &t) < 0)
         return;
     lock_take(&t->extra->lock);
+    if (UNLIKELY(t->extra->detached || t->extra->joiner))
+        misused(__func__);
     bool done = t->extra->done;
     t->extra->detached = true;
     lock_drop(&t->extra->lock);

@@ -150,6 +150,7 @@ void task_free(struct proc *p, struct task *t);
 int task_make_main(int (*fn)(int, char **), int argc, char **argv);
 
 /* join.c */
+mote_task *join_handle(const struct task *t);
 bool join_publish_end(struct task *t); /* true: nobody will join it, the caller frees it */
 
 /* switch.c */

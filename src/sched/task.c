@@ -233,7 +233,8 @@ static struct mote_task *joinable(const struct mote__site *site, void (*fn)(void
         errno = -error;
         return NULL;
     }
-    return (struct mote_task *)t;
+    /* A detached one may have ended by now; this is a handle that mote_join doesn't take. */
+    return flags & TASK_JOINABLE ? join_handle(t) : (struct mote_task *)t;
 }
 
 PUBLIC struct mote_task *mote__spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
