@@ -442,6 +442,54 @@ static void test_timers_outlive_their_proc_without_memory(void **state)
 
 /* Memory */
 
+typedef struct {
+    char bytes[100000];
+} large;
+
+static large zeros;
+static mote_chan(large) waited_on[21]; /* never freed, for those that wait there are gone */
+
+static void send_large(mote_chan(large) c)
+{
+    ran++;
+    mote_send(c, zeros);
+    ran++;
+}
+
+/* Its first element is taken. */
+static void send_large_twice(mote_chan(large) taken, mote_chan(large) c)
+{
+    CHECK(mote_send(taken, zeros) == 0);
+    send_large(c);
+}
+
+static void discard_senders(int round)
+{
+    mote_chan(large) c = mote_chan_make(large, 0), taken = mote_chan_make(large, 0);
+    waited_on[round] = c;
+    ran = 0;
+    assert_int_equal(mote_start(&two_procs), 0);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(i % 2 ? mote_go(send_large, c) : mote_go(send_large_twice, taken, c), 0);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(mote_recv(taken, NULL), 0);
+    while (ran < 10)
+        mote_yield();
+    assert_int_equal(mote_stop(mote_now() + 10 * MOTE_MS), 10);
+    mote_chan_free(taken);
+}
+
+static void test_elements_of_discarded_senders_are_freed(void **state)
+{
+    (void)state;
+    discard_senders(0);
+    long kb = status_kb("VmSize");
+    for (int i = 1; i <= 20; i++)
+        discard_senders(i);
+    if (!sanitizer_pins_all())
+        assert_in_range(status_kb("VmSize"), 0, kb + 10000); /* they sent 20 MB */
+}
+
 static void wait_for_close(mote_chan(int) c)
 {
     ran++;
@@ -495,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_procs_are_as_set),
         cmocka_unit_test(test_procs_stay_when_threads_can_not_be_started),
         cmocka_unit_test(test_timers_outlive_their_proc_without_memory),
+        cmocka_unit_test(test_elements_of_discarded_senders_are_freed),
         cmocka_unit_test(test_memory_comes_back_after_a_million_tasks),
     };
     watchdog(120);

@@ -54,6 +54,13 @@ struct task {
     uint8_t flags;                 /* enum task_flag */
 };
 
+/* What a mailbox with TASK_MAILBOX_BLOCK points to: as long as the flag is set, it is the record's to free. */
+struct mailbox_block {
+    size_t size;
+    unsigned class; /* 0: from malloc */
+    _Alignas(16) char bytes[];
+};
+
 /* Live bytes that fit behind the record. What an ordinary task needs parked in a receive: see src/DECISIONS.md. */
 #if defined(__x86_64__)
 #define RECORD_INLINE 128

@@ -137,6 +137,15 @@ static int start_threads(uint32_t procs)
     return error;
 }
 
+static void discard_mailbox(struct task *t)
+{
+    struct mailbox_block *block = (struct mailbox_block *)(uintptr_t)t->mailbox;
+    if (!block->class)
+        free(block);
+    else if (block->class > BLOCK_SLAB_CLASSES)
+        block_put(NULL, block->class, block);
+}
+
 /* What a task that is discarded holds outside the slabs. */
 static void discard(void *object, void *arg)
 {
@@ -144,6 +153,8 @@ static void discard(void *object, void *arg)
     (void)arg;
     if (atom_load_rlx(&t->state) == TASK_FREE) /* rlx: nothing else runs */
         return;
+    if (t->flags & TASK_MAILBOX_BLOCK)
+        discard_mailbox(t);
     if (t->image_class > BLOCK_SLAB_CLASSES)
         image_drop(t, NULL);
     free(t->extra);

@@ -17,12 +17,6 @@
 
 #define MAILBOX_FLAGS (TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK)
 
-struct mailbox_block {
-    size_t size;
-    unsigned class; /* 0: from malloc */
-    _Alignas(16) char bytes[];
-};
-
 /* Larger than 8 bytes: -ENOMEM is possible. */
 static NOINLINE int mailbox_put_block(struct task *t, const void *element, size_t size)
 {
@@ -107,6 +101,7 @@ static inline void mailbox_take(struct task *t, void *to)
         struct mailbox_block *block = (struct mailbox_block *)(uintptr_t)t->mailbox;
         if (to)
             memcpy(to, block->bytes, block->size);
+        t->flags &= (uint8_t)~TASK_MAILBOX_BLOCK;
         if (block->class)
             sched_block_put(block->class, block);
         else
