@@ -168,12 +168,42 @@ static void test_handler_may_mend_the_fault(void **state)
     assert_int_equal(r.status, 0);
 }
 
+static struct sigaction below;
+static volatile int handled;
+
+static void pass_down(int signal, siginfo_t *info, void *context)
+{
+    if (++handled > 1)
+        _exit(3); /* it has come back to us */
+    below.sa_sigaction(signal, info, context);
+}
+
+/* The program puts a handler over ours that passes on; the runtime stops and starts below it. */
+static void fault_under_a_chain(void *arg)
+{
+    (void)arg;
+    CHECK(mote_start(&small) == 0);
+    struct sigaction act = {.sa_sigaction = pass_down, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    CHECK(sigaction(SIGSEGV, &act, &below) == 0);
+    CHECK(below.sa_flags & SA_SIGINFO);
+    CHECK(mote_stop(mote_now() + MOTE_S) == 0);
+    start_one("wild", wild);
+}
+
+static void test_a_handler_put_over_ours_is_not_called_by_it(void **state)
+{
+    (void)state;
+    struct child_result r = run_child(fault_under_a_chain, NULL);
+    assert_killed(&r, SIGSEGV);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_overflow_names_the_task),
         cmocka_unit_test(test_earlier_handler_gets_wild_faults),
         cmocka_unit_test(test_without_one_a_wild_fault_kills),
+        cmocka_unit_test(test_a_handler_put_over_ours_is_not_called_by_it),
         cmocka_unit_test(test_handler_may_mend_the_fault),
     };
     if (sanitizer_pins_all())

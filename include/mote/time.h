@@ -21,7 +21,7 @@ extern "C" {
 int64_t mote_now(void);
 
 /* Sleeps for at least `ns` nanoseconds; zero or less yields instead. Tasks switch, plain threads block.
- * A task wakes as soon after its time as its proc reaches a scheduling point. Returns 0. */
+ * A task wakes as soon after its time as its proc reaches a scheduling point. 0; -ENOMEM, at once. */
 int mote_sleep(int64_t ns);
 
 #ifdef __cplusplus

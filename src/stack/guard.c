@@ -16,7 +16,10 @@
 
 #define ALTERNATE_STACK ((size_t)64 << 10)
 
-static struct sigaction previous[2]; /* SIGSEGV, SIGBUS */
+static const int signals[2] = {SIGSEGV, SIGBUS};
+static struct sigaction previous[2];
+static struct sigaction over[2]; /* if left: who had been put over ours when the runtime ended */
+static bool left[2];
 static void (*describe_task)(char *text, size_t size);
 
 static const struct sigaction *previous_of(int signal) { return &previous[signal == SIGBUS]; }
@@ -57,22 +60,32 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     errno = saved;
 }
 
+static bool same(const struct sigaction *a, const struct sigaction *b)
+{
+    if ((a->sa_flags ^ b->sa_flags) & SA_SIGINFO)
+        return false;
+    return a->sa_flags & SA_SIGINFO ? a->sa_sigaction == b->sa_sigaction : a->sa_handler == b->sa_handler;
+}
+
+/* Not again below somebody who was put over ours in the last runtime: he may pass faults on to us, and we to him then. */
 void guard_install(void (*describe)(char *text, size_t size))
 {
     describe_task = describe;
-    struct sigaction act = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction act = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER}, now;
     sigemptyset(&act.sa_mask);
-    sigaction(SIGSEGV, &act, &previous[0]);
-    sigaction(SIGBUS, &act, &previous[1]);
+    for (int i = 0; i < 2; i++)
+        if (sigaction(signals[i], NULL, &now) == 0 && !(left[i] && same(&now, &over[i])))
+            sigaction(signals[i], &act, &previous[i]);
 }
 
 /* Puts the old handlers back, unless somebody has put his own over ours. */
 void guard_remove(void)
 {
-    static const int signals[2] = {SIGSEGV, SIGBUS};
     for (int i = 0; i < 2; i++) {
-        struct sigaction now;
-        if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault)
+        if (sigaction(signals[i], NULL, &over[i]) < 0)
+            continue;
+        left[i] = !((over[i].sa_flags & SA_SIGINFO) && over[i].sa_sigaction == on_fault);
+        if (!left[i])
             sigaction(signals[i], &previous[i], NULL);
     }
 }
