@@ -233,7 +233,14 @@ static void test_pinned_homes_are_their_own_kind(void **state)
     assert_non_null(homes.spare[1]);
     unsigned made = homes.pinned;
     for (int i = 0; i < 200; i++)
-        assert_non_null(home_take_pinned(&cache));
+        assert_non_null(many[i] = home_take_pinned(&cache));
+    assert_int_equal(homes.pinned, made);
+    for (int i = 0; i < 200; i++)
+        assert_null(home_vacate(&cache, many[i]));
+    struct home_cache other = {0};
+    home_cache_flush(&cache); /* its proc retires */
+    for (int i = 0; i < 200; i++)
+        assert_non_null(home_take_pinned(&other));
     assert_int_equal(homes.pinned, made);
     assert_int_equal(homes.copied, 0);
 }

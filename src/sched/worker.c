@@ -150,6 +150,7 @@ static void retire(struct worker *w)
     struct proc *p = w->proc;
     slab_flush(&record_slab, &p->records, 0);
     block_flush(&p->blocks);
+    home_cache_flush(&p->home_cache);
     idle_end_search(w, false);
     idle_set_retired(w, true);
     while (!in_use(p)) {

@@ -113,17 +113,23 @@ static bool refill(struct home_cache *cache, bool pinned)
     return found;
 }
 
-/* Too many: half of them go to the table. */
-static COLD void return_spares(struct home_cache *cache, bool pinned)
+/* Gives spare homes to the table, all but `keep`. */
+static COLD void return_spares(struct home_cache *cache, bool pinned, unsigned keep)
 {
     lock_take(&homes.lock);
-    while (cache->count[pinned] > HOME_CACHE_MAX / 2) {
+    while (cache->count[pinned] > keep) {
         struct home *h = home_pop_spare(cache, pinned);
         h->lies = LIES_USED;
         h->next_spare = homes.spare[pinned];
         homes.spare[pinned] = h;
     }
     lock_drop(&homes.lock);
+}
+
+void home_cache_flush(struct home_cache *cache)
+{
+    return_spares(cache, false, 0);
+    return_spares(cache, true, 0);
 }
 
 /* Table's lock held. After this, who acquired a home before shows running, and who comes later waits for the lock. */
@@ -255,7 +261,7 @@ struct task *home_vacate_slow(struct home_cache *cache, struct home *h)
     if (h->deep)
         home_trim(h, 0);
     if (cache->count[h->pinned] >= HOME_CACHE_MAX)
-        return_spares(cache, h->pinned);
+        return_spares(cache, h->pinned, HOME_CACHE_MAX / 2);
     if (h->pinned || atom_load_rlx(&homes.mode) != HOME_SHARED) /* rlx: the mode never leaves SHARED */
         return home_vacate(cache, h);
     h->occupant = NULL;

@@ -180,6 +180,9 @@ static inline struct task *home_vacate(struct home_cache *cache, struct home *h)
     return waiting;
 }
 
+/* The proc is not in use any more: its spare homes are for others. */
+void home_cache_flush(struct home_cache *cache);
+
 /* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. Returns what
  * home_release would, of all of them. */
 struct task *home_trim_idle(struct home_cache *cache);
