@@ -37,15 +37,29 @@ void *slab_refill(struct slab_class *class, struct slab_cache *cache);
 void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep);
 void slab_put_shared(struct slab_class *class, void *object);
 
+/* For callers that have looked whether there is one. */
+static inline void *slab_pop(struct slab_cache *cache)
+{
+    void *object = cache->first;
+    cache->first = *(void **)object;
+    cache->count--;
+    return object;
+}
+
+/* For callers that have looked whether there is room: count is below SLAB_CACHE_MAX. */
+static inline void slab_push(struct slab_cache *cache, void *object)
+{
+    *(void **)object = cache->first;
+    cache->first = object;
+    cache->count++;
+}
+
 /* NULL when there is no memory. */
 static inline void *slab_get(struct slab_class *class, struct slab_cache *cache)
 {
     if (UNLIKELY(!cache || !cache->first))
         return slab_refill(class, cache);
-    void *object = cache->first;
-    cache->first = *(void **)object;
-    cache->count--;
-    return object;
+    return slab_pop(cache);
 }
 
 static inline void slab_put(struct slab_class *class, struct slab_cache *cache, void *object)
@@ -54,9 +68,8 @@ static inline void slab_put(struct slab_class *class, struct slab_cache *cache, 
         slab_put_shared(class, object);
         return;
     }
-    *(void **)object = cache->first;
-    cache->first = object;
-    if (UNLIKELY(++cache->count > SLAB_CACHE_MAX))
+    slab_push(cache, object);
+    if (UNLIKELY(cache->count > SLAB_CACHE_MAX))
         slab_flush(class, cache, SLAB_CACHE_MAX / 2);
 }
 

@@ -231,19 +231,35 @@ static inline struct task *worker_next_slot(struct proc *p)
     return t;
 }
 
-/* The task has left its stack for ever. J2: runs in the next context. */
-static inline void task_retire(struct proc *p, struct task *t)
+/* The first half of task_retire. */
+static inline void task_count_ended(struct proc *p, struct task *t)
 {
     atom_store_rlx(&t->state,
                    TASK_DONE); /* rlx: the next store publishes it, so that count and records agree at rest */
     /* [E ended] what the task did -> who sees by mote_task_count that it has ended; rlx: our own */
     atom_store_rel(&p->n.ended, atom_load_rlx(&p->n.ended) + 1);
-    if (UNLIKELY(t->extra || t->image_class || (t->flags & TASK_MAIN))) {
-        task_retire_rare(p, t);
-        return;
-    }
+}
+
+/* Whether freeing the record is all there is to the second half, and goes at once. */
+static inline bool task_retires_quickly(const struct proc *p, const struct task *t)
+{
+    return !t->extra && !t->image_class && !(t->flags & TASK_MAIN) && p->records.count < SLAB_CACHE_MAX;
+}
+
+static inline void task_put_record(struct proc *p, struct task *t)
+{
     atom_store_rlx(&t->state, TASK_FREE); /* rlx: for reports */
-    slab_put(&record_slab, &p->records, t);
+    slab_push(&p->records, t);
+}
+
+/* The task has left its stack for ever. J2: runs in the next context. */
+static inline void task_retire(struct proc *p, struct task *t)
+{
+    task_count_ended(p, t);
+    if (LIKELY(task_retires_quickly(p, t)))
+        task_put_record(p, t);
+    else
+        task_retire_rare(p, t);
 }
 
 /* What is at hand on this proc, or NULL: bounded, and takes no lock but leaf ones. */

@@ -226,12 +226,30 @@ static NOINLINE struct task *commit_shared(struct worker *w, struct task *from, 
     return commit(w, from, after);
 }
 
-static NOINLINE struct task *commit_end(struct worker *w, struct task *from)
+static NOINLINE struct task *commit_end_carefully(struct worker *w, struct task *from)
 {
     struct proc *p = w->proc;
     ready_chain(p, home_vacate(&p->home_cache, home_of(from)));
     task_retire(p, from);
     return w->self.current;
+}
+
+static NOINLINE struct task *commit_waiting(struct worker *w, struct home *h)
+{
+    ready_chain(w->proc, home_waiting(h));
+    return w->self.current;
+}
+
+static NOINLINE struct task *commit_end(struct worker *w, struct task *from)
+{
+    struct proc *p = w->proc;
+    struct home *h = home_of(from);
+    if (UNLIKELY(!home_vacates_quickly(&p->home_cache, h) || !task_retires_quickly(p, from)))
+        return commit_end_carefully(w, from);
+    bool quiet = home_vacate_quickly(&p->home_cache, h);
+    task_count_ended(p, from);
+    task_put_record(p, from);
+    return LIKELY(quiet) ? w->self.current : commit_waiting(w, h);
 }
 
 /* First thing on every stack that is switched to; `from` is wholly switched out now. Order: the home before the lock (S4).

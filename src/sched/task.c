@@ -89,10 +89,9 @@ static void check_arguments(const struct mote__site *site, const intptr_t *args)
 }
 
 /* Fills in a record. args: as many as the site says; without one, 3. */
-static inline void set_up(struct proc *p, struct task *t, const struct mote__site *site, void (*fn)(void),
+static inline void set_up(struct task *t, uint64_t id, const struct mote__site *site, void (*fn)(void),
                           const intptr_t *args, unsigned flags)
 {
-    uint64_t id = take_id(p);
     t->site = site;
     t->mailbox = 0;
     t->wait_on = NULL;
@@ -118,7 +117,7 @@ static struct task *make_task(struct proc *p, const struct mote__site *site, voi
     struct task *t = slab_get(&record_slab, p ? &p->records : NULL);
     if (UNLIKELY(!t))
         return NULL;
-    set_up(p, t, site, fn, args, flags);
+    set_up(t, take_id(p), site, fn, args, flags);
     if ((flags & TASK_JOINABLE) || UNDER_ASAN || UNDER_TSAN) {
         if (!make_extra(t)) {
             task_free(p, t);
@@ -132,21 +131,21 @@ static struct task *make_task(struct proc *p, const struct mote__site *site, voi
 /* The task that a new one has driven out of the next slot goes to its queue. A spawner that is far ahead of those who run its
  * tasks gives way: so a loop that starts a million short tasks keeps a few hundred records in the cache instead of a million in
  * memory. */
-static NOINLINE void queue_driven_out(struct worker *w, struct task *old)
+static NOINLINE int queue_driven_out(struct worker *w, struct task *old)
 {
     struct fresh *f = &w->proc->fresh;
     queue_push(w->proc, old);
     idle_wake_one();
     if (UNLIKELY(fresh_length(f) >= f->capacity) && w->self.current != &w->base)
         switch_give_way();
+    return 0;
 }
 
-/* Puts a new task where its proc looks first: the next slot, whose old content moves on to its queue. */
-static inline void launch(struct worker *w, struct task *t)
+/* Puts a new task where its proc looks first: the next slot, whose old content moves on to its queue. Returns 0. */
+static inline int launch(struct worker *w, struct task *t)
 {
     struct task *old = next_swap_owner(w->proc, t);
-    if (old)
-        queue_driven_out(w, old);
+    return old ? queue_driven_out(w, old) : 0;
 }
 
 static void launch_from_outside(struct task *t)
@@ -200,28 +199,43 @@ static NOINLINE int go_carefully(const struct mote__site *site, void (*fn)(void)
     return spawn(site, fn, args, 0, &t, NULL);
 }
 
-/* The usual spawn: by a task, with a record at hand, and with no argument that could point into a copied stack. */
+static ALWAYS_INLINE int go_quickly(struct worker *w, const struct mote__site *site, void (*fn)(void),
+                                    const intptr_t *args, unsigned flags)
+{
+    struct proc *p = w->proc;
+    struct task *t = slab_pop(&p->records);
+    set_up(t, p->id_next++, site, fn, args, flags);
+    atom_count(&p->n.spawned);
+    return launch(w, t);
+}
+
+static NOINLINE int go_pinned(struct worker *w, const struct mote__site *site, void (*fn)(void), const intptr_t *args)
+{
+    if (UNLIKELY(atom_load_rlx(&homes.none_left))) /* rlx: a hint, for a clear error early */
+        return go_carefully(site, fn, args);
+    return go_quickly(w, site, fn, args, TASK_PINNED);
+}
+
+static NOINLINE int go_with_pointers(struct worker *w, const struct mote__site *site, void (*fn)(void),
+                                     const intptr_t *args)
+{
+    if (!(w->self.current->flags & TASK_PINNED))
+        check_arguments(site, args);
+    return SITE_FLAG(site, MOTE__PINNED) ? go_pinned(w, site, fn, args) : go_quickly(w, site, fn, args, 0);
+}
+
+/* The usual spawn: by a task, with a record and a number at hand. */
 PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
 {
     struct worker *w = worker_self();
-    if (UNLIKELY(!w || !w->proc->records.first ||
-                 atom_load_rlx(&rt.state) != RUNTIME_RUNNING || /* rlx: a late look refuses a little later */
-                 rt.pin_all))
+    if (UNLIKELY(!w || !w->proc->records.first || w->proc->id_next == w->proc->id_end || rt.pin_all ||
+                 atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
         return go_carefully(site, fn, args);
-    if (UNLIKELY(MOTE__POINTERS(site->meta) && !(w->self.current->flags & TASK_PINNED)))
-        check_arguments(site, args);
-    unsigned flags = 0;
-    if (site->meta & MOTE__PINNED) {
-        if (UNLIKELY(atom_load_rlx(&homes.none_left))) /* rlx: a hint, for a clear error early */
-            return go_carefully(site, fn, args);
-        flags = TASK_PINNED;
-    }
-    struct proc *p = w->proc;
-    struct task *t = slab_get(&record_slab, &p->records);
-    set_up(p, t, site, fn, args, flags);
-    atom_count(&p->n.spawned);
-    launch(w, t);
-    return 0;
+    if (MOTE__POINTERS(site->meta))
+        return go_with_pointers(w, site, fn, args);
+    if (SITE_FLAG(site, MOTE__PINNED))
+        return go_pinned(w, site, fn, args);
+    return go_quickly(w, site, fn, args, 0);
 }
 
 static struct mote_task *joinable(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,

@@ -262,11 +262,18 @@ struct task *home_vacate_slow(struct home_cache *cache, struct home *h)
         home_trim(h, 0);
     if (cache->count[h->pinned] >= HOME_CACHE_MAX)
         return_spares(cache, h->pinned, HOME_CACHE_MAX / 2);
-    if (h->pinned || atom_load_rlx(&homes.mode) != HOME_SHARED) /* rlx: the mode never leaves SHARED */
-        return home_vacate(cache, h);
+    if (h->pinned) {
+        home_push_spare(cache, h, true);
+        atom_store_rlx(&homes.none_left, 0); /* rlx: a hint to those who spawn */
+        return NULL;
+    }
     h->occupant = NULL;
-    cache->hint[cache->hints < ARRAY_LENGTH(cache->hint) ? cache->hints++ : 0] = h->number;
-    return home_release(h);
+    struct task *waiting = home_release(h);        /* first, as in home_vacate_quickly */
+    if (atom_load_rlx(&homes.mode) != HOME_SHARED) /* rlx: never left; if it turns now the list is a hint */
+        home_push_spare(cache, h, false);
+    else
+        cache->hint[cache->hints < ARRAY_LENGTH(cache->hint) ? cache->hints++ : 0] = h->number;
+    return waiting;
 }
 
 void home_trim(struct home *h, size_t live)

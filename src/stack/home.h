@@ -159,25 +159,33 @@ static inline struct home *home_take_pinned(struct home_cache *cache)
     return LIKELY(h != NULL) ? h : home_take_pinned_slow(cache);
 }
 
-/* The home's task has ended: it is held, and nobody's bytes are in it. Returns what home_release would.
- * Released before it goes into the list: from there it may come to another proc at once. In mode PRIVATE nobody knows it
- * before that; in SHARED, if the mode has just turned, the list is a hint. */
+/* Whether the usual way of vacating a home will do. In mode SHARED it won't; that mode is never left. */
+static inline bool home_vacates_quickly(const struct home_cache *cache, const struct home *h)
+{
+    return LIKELY(!h->deep && cache->count[h->pinned] < HOME_CACHE_MAX &&
+                  atom_load_rlx(&homes.mode) != HOME_SHARED && /* rlx: home_release looks again */
+                  !atom_load_rlx(&homes.none_left));           /* rlx: a hint to those who spawn */
+}
+
+/* Released before it goes into the list: from there it may come to another proc at once. In mode PRIVATE nobody knows it before
+ * that; in SHARED, if the mode has just turned, the list is a hint. False: home_waiting must be called. */
+static inline bool home_vacate_quickly(struct home_cache *cache, struct home *h)
+{
+    bool quiet = true;
+    if (!h->pinned) {
+        h->occupant = NULL;
+        quiet = home_release_private(h);
+    }
+    home_push_spare(cache, h, h->pinned);
+    return quiet;
+}
+
+/* The home's task has ended: it is held, and nobody's bytes are in it. Returns what home_release would. */
 static inline struct task *home_vacate(struct home_cache *cache, struct home *h)
 {
-    bool pinned = h->pinned;
-    struct task *waiting = NULL;
-    if (UNLIKELY(h->deep || cache->count[pinned] >= HOME_CACHE_MAX))
+    if (UNLIKELY(!home_vacates_quickly(cache, h)))
         return home_vacate_slow(cache, h);
-    if (!pinned) {
-        if (UNLIKELY(atom_load_rlx(&homes.mode) == HOME_SHARED)) /* rlx: the mode never leaves SHARED */
-            return home_vacate_slow(cache, h);
-        h->occupant = NULL;
-        waiting = home_release(h);
-    } else if (UNLIKELY(atom_load_rlx(&homes.none_left))) { /* rlx: a hint to those who spawn */
-        atom_store_rlx(&homes.none_left, 0);
-    }
-    home_push_spare(cache, h, pinned);
-    return waiting;
+    return LIKELY(home_vacate_quickly(cache, h)) ? NULL : home_waiting(h);
 }
 
 /* The proc is not in use any more: its spare homes are for others. */

@@ -39,10 +39,10 @@ static NORETURN COLD void bad_count(void)
 /* Lock held, released. */
 static ALWAYS_INLINE void add(struct wg *g, int n)
 {
-    int32_t count;
-    if (UNLIKELY(__builtin_add_overflow(g->count, n, &count) || count < 0))
+    int64_t count = (int64_t)g->count + n;
+    if (UNLIKELY((uint64_t)count > INT32_MAX))
         bad_count();
-    g->count = count;
+    g->count = (int32_t)count;
     if (count == 0 && g->waiters.first)
         wake_all(g);
     else
