@@ -50,9 +50,9 @@ int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv);
 int mote_start(const mote_config *config);
 
 /* Refuses new tasks from now on (-ESHUTDOWN), waits until every task has ended or the deadline has passed, then stops.
- * Returns how many tasks had to be discarded. -ESHUTDOWN when no runtime runs; -EBUSY when mote_run has started it and so will
- * stop it; -EDEADLK when called from a task. A task
- * that runs without calling mote at the deadline is waited for one more second; then its worker and all of the runtime's
+ * Returns how many tasks had to be discarded: what they waited on (channels, wait groups) may be freed afterwards, but
+ * not used any more. -ESHUTDOWN when no runtime runs; -EBUSY when mote_run has started it and so will stop it; -EDEADLK when
+ * called from a task. A task that runs without calling mote at the deadline is waited for one more second; then its worker and all of the runtime's
  * memory are left behind, and the result is -EBUSY: a runtime can't be started in this process again. */
 int mote_stop(int64_t deadline);
 

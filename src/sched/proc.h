@@ -115,7 +115,7 @@ struct runtime {
     _Atomic uint32_t
         control; /* 1: held by mote_set_procs, start or stop. Not a struct lock: its waiters look at the state */
     _Atomic uint32_t visitors; /* plain threads that are inside, for the end to wait for */
-    bool by_run;               /* control: started by mote_run, which alone stops it */
+    _Atomic uint32_t by_run;   /* started by mote_run, which alone stops it; set before the state says RUNNING */
 
     /* The main task of mote_run. */
     int main_result;

@@ -299,7 +299,7 @@ static int start(const mote_config *config, bool by_run)
         return error;
     uint32_t procs = atom_load_seq(&rt.procs); /* seq: stored by prepare, in this thread */
     take_control(false);
-    rt.by_run = by_run;
+    atom_store_rlx(&rt.by_run, by_run); /* rlx: the state, stored later, publishes it */
     error = make_procs(procs);
     if (!error)
         error = start_threads(procs);
@@ -345,7 +345,7 @@ PUBLIC int mote_stop(int64_t deadline)
     if (w)
         return -EDEADLK;
     uint32_t running = RUNTIME_RUNNING;
-    if (rt.by_run && atom_load_seq(&rt.state) == RUNTIME_RUNNING) /* [R state] */
+    if (atom_load_seq(&rt.state) == RUNTIME_RUNNING && atom_load_rlx(&rt.by_run)) /* [R state]; rlx: after it */
         return -EBUSY;
     if (!atom_cas_seq(&rt.state, &running, RUNTIME_STOPPING)) /* [R state] one caller wins (U1) */
         return -ESHUTDOWN;

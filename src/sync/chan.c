@@ -14,6 +14,7 @@
 #include "sync/waitq.h"
 
 #include <mote/chan.h>
+#include <mote/task.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -349,11 +350,14 @@ PUBLIC void mote__chan_ref(struct mote__chan *c)
         atom_add_rlx(&c->refs, 1); /* rlx: the caller has a reference already */
 }
 
+/* Tasks that were discarded when the runtime stopped don't. */
+static bool still_waits(const struct waitq *q) { return q->first && (q->threads || mote_procs() > 0); }
+
 PUBLIC void mote__chan_free(struct mote__chan *c)
 {
     if (!c || atom_sub_acq_rel(&c->refs, 1) > 1) /* [C refs] every owner's uses -> the last one's free, at both ends */
         return;
-    if (c->senders.first || c->receivers.first)
+    if (still_waits(&c->senders) || still_waits(&c->receivers))
         msg_fatal("mote_chan_free: somebody still waits on the channel: close it first, and let its users drop their "
                   "references");
     free(c);
