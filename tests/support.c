@@ -75,6 +75,20 @@ struct child_result run_child(void (*body)(void *arg), void *arg)
     return result;
 }
 
+void assert_killed(const struct child_result *child, int signal)
+{
+    if (!WIFSIGNALED(child->status) || WTERMSIG(child->status) != signal)
+        fail_msg("status %x, not signal %d; it said: %s", (unsigned)child->status, signal, child->err);
+}
+
+void assert_dies_saying(void (*body)(void *arg), const char *text)
+{
+    struct child_result child = run_child(body, NULL);
+    assert_killed(&child, SIGABRT);
+    if (!strstr(child.err, text))
+        fail_msg("'%s' is not in: %s", text, child.err);
+}
+
 uint32_t test_random(uint32_t *state)
 {
     uint32_t x = *state;
@@ -83,6 +97,8 @@ uint32_t test_random(uint32_t *state)
     x ^= x << 5;
     return *state = x;
 }
+
+const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 
 static void call_body(void (*body)(void *arg), void *arg) { body(arg); }
 
@@ -94,6 +110,12 @@ void run_with(const mote_config *config, void (*body)(void *arg), void *arg)
     assert_non_null(task);
     assert_int_equal(mote_join(task, NULL), 0);
     assert_int_equal(mote_stop(mote_now() + 10 * MOTE_S), 0);
+}
+
+void yield_until_alone(void)
+{
+    while (mote_task_count() > 1)
+        mote_yield();
 }
 
 void check_failed(const char *condition, const char *file, int line)

@@ -24,15 +24,24 @@ struct child_result {
 };
 
 /* Runs body(arg) in a forked process, which _exits with 0 when it returns and is killed after a minute; deadly signals
- * have their default effect in it. body uses CHECK, not
- * cmocka's assertions. */
+ * have their default effect in it. body uses CHECK, not cmocka's assertions. */
 struct child_result run_child(void (*body)(void *arg), void *arg);
+
+/* Fails unless the child died by that signal. */
+void assert_killed(const struct child_result *child, int signal);
+
+/* The same for a child that runs body(NULL): it must abort, and have said text before. */
+void assert_dies_saying(void (*body)(void *arg), const char *text);
 
 /* xorshift: any state, which must not be 0. */
 uint32_t test_random(uint32_t *state);
 
 /* Starts a runtime, runs body as a pinned task, joins it and stops the runtime; fails when tasks are left after 10 s. */
 void run_with(const mote_config *config, void (*body)(void *arg), void *arg);
+extern const mote_config one_proc, two_procs;
+
+/* Until all tasks but the caller have ended. */
+void yield_until_alone(void);
 
 /* For tasks, threads other than the test's, and children, where cmocka's assertions can't jump out. */
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))

@@ -38,12 +38,6 @@ static void overflow(void *arg)
     start_one("deepdiver", diver);
 }
 
-static void assert_killed(const struct child_result *r, int signal)
-{
-    if (!WIFSIGNALED(r->status) || WTERMSIG(r->status) != signal)
-        fail_msg("status %x, not signal %d; it said: %s", (unsigned)r->status, signal, r->err);
-}
-
 static void test_overflow_names_the_task(void **state)
 {
     (void)state;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <pthread.h>
 
-static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 static _Atomic int ran;
 
 /* Results */
@@ -236,8 +235,7 @@ static void detach(void *arg)
         while (ran < 2 * i + 2)
             mote_yield();
     }
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     mote_chan_free(c);
 }
 

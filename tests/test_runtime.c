@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 static _Atomic long ran;
 static _Atomic bool stop;
 
@@ -312,8 +311,7 @@ static void change_procs(void *arg)
         CHECK(mote_procs() == procs);
         mote_sleep(2 * MOTE_MS);
     }
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     for (int i = 0; i < ROWS * (LENGTH + 1); i++)
         mote_chan_free(chans[i]);
 }
@@ -363,8 +361,7 @@ static void park_a_million(void *arg)
     while (ran < n)
         mote_yield();
     mote_chan_close(c);
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     mote_chan_free(c);
 }
 

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <string.h>
 
-static const mote_config two_procs = {.procs = 2};
 static _Atomic long ran;
 
 static void test_a_thread_is_no_task(void **state)

@@ -18,8 +18,7 @@ static void reset(void)
 static void settle(void)
 {
     stop = true;
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
 }
 
 /* Once */
