@@ -18,9 +18,16 @@
 /* n, or a twentieth of it under ASan, TSan and Valgrind, or MOTE_TEST_SCALE percent of it; at least 1. */
 long scale(long n);
 
+/* Whether an emulator runs this program: what the system says of the process is then about both. */
+#ifdef TEST_EMULATED
+#define UNDER_EMULATOR 1
+#else
+#define UNDER_EMULATOR 0
+#endif
+
 struct child_result {
     int status;     /* as waitpid gives it */
-    char err[8192]; /* what it said on stderr, ended by 0 */
+    char err[8192]; /* what it said on stderr, ended by 0; less what an emulator adds about a deadly signal */
 };
 
 /* Runs body(arg) in a forked process, which _exits with 0 when it returns and is killed after a minute; deadly signals

@@ -47,6 +47,13 @@ static long resident_kb(void)
     return kb;
 }
 
+/* The checking tools, and emulators, have memory of their own, which grows with what the program maps and gives back. */
+static void assert_resident_below(long kb)
+{
+    if (!sanitizer_pins_all() && !UNDER_EMULATOR)
+        assert_in_range(resident_kb(), 0, kb);
+}
+
 /* A thread that was joined may still be listed for a moment. */
 static bool threads_come_to(int n)
 {
@@ -69,7 +76,7 @@ static void start_work_stop(int round)
 static void test_starting_and_stopping_leaks_nothing(void **state)
 {
     (void)state;
-    int n = (int)scale(1000);
+    int n = (int)scale(1000) / (UNDER_EMULATOR ? 10 : 1); /* an emulator keeps megabytes for each round */
     for (int i = 0; i < n / 5 + 2; i++)
         start_work_stop(i);
     int fds = entries("/proc/self/fd"), threads = entries("/proc/self/task");
@@ -78,8 +85,7 @@ static void test_starting_and_stopping_leaks_nothing(void **state)
         start_work_stop(i);
     assert_int_equal(entries("/proc/self/fd"), fds);
     assert_true(threads_come_to(threads));
-    if (!sanitizer_pins_all())
-        assert_in_range(resident_kb(), 0, kb + 4096);
+    assert_resident_below(kb + 4096);
 }
 
 /* mote_run */
@@ -200,8 +206,14 @@ static void test_senseless_settings_are_refused(void **state)
     (void)state;
     static const mote_config wrong[] = {
         {.procs = -1}, {.procs = 1025}, {.max_stack = 1}, {.pinned = true, .procs = -5}};
+    const char *set = getenv("MOTEDEBUG");
+    char *environment = set ? strdup(set) : NULL;
+    unsetenv("MOTEDEBUG"); /* it may replace what is to be refused */
     for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(mote_start(&wrong[i]), -EINVAL);
+    if (environment)
+        setenv("MOTEDEBUG", environment, 1);
+    free(environment);
     assert_int_equal(mote_start(NULL), 0);
     assert_int_equal(mote_stop(MOTE_FOREVER), 0);
 }
@@ -373,8 +385,7 @@ static void test_memory_comes_back_after_a_million_tasks(void **state)
     assert_int_equal(mote_join(mote_spawn(park_a_million, NULL), NULL), 0);
     for (int i = 0; i < 20 && resident_kb() > kb + 20 * 1024; i++)
         mote_sleep(100 * MOTE_MS);
-    if (!sanitizer_pins_all())
-        assert_in_range(resident_kb(), 0, kb + 20 * 1024);
+    assert_resident_below(kb + 20 * 1024);
     assert_int_equal(mote_stop(MOTE_FOREVER), 0);
 }
 
