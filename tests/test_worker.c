@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_worker - what runs next: every task once, and nobody waits for ever. */
-#include "base/sanitizer.h"
 #include "support.h"
+
+#include "base/sanitizer.h"
+#include "sched/sched.h"
 
 #include <stdlib.h>
 
@@ -160,8 +162,8 @@ static void start_next(void)
 static void yield_beside_new_ones(void *arg)
 {
     (void)arg;
-    /* More than the tiny queues hold. Thousands of tasks come of it, and TSan takes long for each. */
-    int kept = UNDER_TSAN ? 6 : 20;
+    /* More than the tiny queues hold. Thousands of tasks come of it, and the tools take long for each. */
+    int kept = sanitizer_pins_all() ? 6 : 20;
     reset();
     for (int i = 0; i < kept; i++)
         CHECK(mote_go(start_next) == 0);
@@ -274,6 +276,64 @@ static void test_loops_that_yield_for_a_flag_end(void **state)
             run_with(&(mote_config){.procs = procs, .homes = homes[i]}, take_turns, NULL);
 }
 
+enum { SHARERS = 5 }; /* of two homes, or of four where the environment says so: some have the same */
+enum order { WAIT_FOR_FLAG, RAISE_FLAG };
+
+static _Atomic uint32_t home_of_sharer[SHARERS];
+
+static void obey(int i, mote_chan(enum order) orders)
+{
+    home_of_sharer[i] = sched_self()->home;
+    ran++;
+    mote_chan_range (orders, order) {
+        flag = order == RAISE_FLAG;
+        ran++;
+        while (!flag)
+            mote_yield();
+        ran++;
+    }
+}
+
+/* First the one waits, by itself on its proc, then the other is to end that. From a plain thread: no task yields but that. */
+static void raise_from_the_same_home(mote_chan(enum order) waiter, mote_chan(enum order) raiser)
+{
+    for (long i = scale(50); i > 0; i--) {
+        ran = 0;
+        assert_int_equal(mote_send(waiter, WAIT_FOR_FLAG), 0);
+        while (ran < 1)
+            mote_yield();
+        assert_int_equal(mote_send(raiser, RAISE_FLAG), 0);
+        while (ran < 4)
+            mote_yield();
+    }
+}
+
+static void test_a_loop_that_yields_leaves_its_home_to_whom_it_waits_for(void **state)
+{
+    (void)state;
+    mote_chan(enum order) orders[SHARERS];
+    if (sanitizer_pins_all())
+        skip();
+    reset();
+    assert_int_equal(mote_start(&(mote_config){.procs = 2, .homes = 2}), 0);
+    for (int i = 0; i < SHARERS; i++) {
+        orders[i] = mote_chan_make(enum order, 0);
+        assert_int_equal(mote_go(obey, i, orders[i]), 0);
+    }
+    while (ran < SHARERS)
+        mote_yield();
+    int one = 0, other = 1;
+    while (home_of_sharer[one] != home_of_sharer[other])
+        if (++other == SHARERS)
+            other = ++one + 1;
+    raise_from_the_same_home(orders[one], orders[other]);
+    for (int i = 0; i < SHARERS; i++)
+        mote_chan_close(orders[i]);
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+    for (int i = 0; i < SHARERS; i++)
+        mote_chan_free(orders[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_yielding_tasks_starve_no_task_of_a_plain_thread),
         cmocka_unit_test(test_yielding_tasks_starve_no_sleeper),
         cmocka_unit_test(test_loops_that_yield_for_a_flag_end),
+        cmocka_unit_test(test_a_loop_that_yields_leaves_its_home_to_whom_it_waits_for),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
