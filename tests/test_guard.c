@@ -162,6 +162,39 @@ static void test_handler_may_mend_the_fault(void **state)
     assert_int_equal(r.status, 0);
 }
 
+/* A signal that somebody sends: no instruction would fault again. */
+static void raise_it(void)
+{
+    raise(SIGSEGV);
+    said("went on\n");
+}
+
+static void raise_in_task(void *arg)
+{
+    if (arg)
+        signal(SIGSEGV, SIG_IGN);
+    start_one("raiser", raise_it);
+}
+
+static void test_a_raised_signal_kills_as_usual(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        pinned = i == 1;
+        struct child_result r = run_child(raise_in_task, NULL);
+        assert_killed(&r, SIGSEGV);
+        assert_string_equal(r.err, "");
+    }
+}
+
+static void test_a_raised_signal_is_ignored_where_that_was_asked_for(void **state)
+{
+    (void)state;
+    struct child_result r = run_child(raise_in_task, &pinned);
+    assert_string_equal(r.err, "went on\n");
+    assert_int_equal(r.status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +202,8 @@ int main(void)
         cmocka_unit_test(test_earlier_handler_gets_wild_faults),
         cmocka_unit_test(test_without_one_a_wild_fault_kills),
         cmocka_unit_test(test_handler_may_mend_the_fault),
+        cmocka_unit_test(test_a_raised_signal_kills_as_usual),
+        cmocka_unit_test(test_a_raised_signal_is_ignored_where_that_was_asked_for),
     };
     if (sanitizer_pins_all())
         return 0; /* the tools handle these signals themselves, or have their say on stderr */
