@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_runtime - starting, stopping, changing the number of procs; what is given back. */
+/* test_runtime - starting, stopping, and what is given back. */
 #include "support.h"
 
 #include "base/sanitizer.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,34 @@ static void test_senseless_settings_are_refused(void **state)
     assert_int_equal(mote_stop(MOTE_FOREVER), 0);
 }
 
+static void *stop_from_outside(void *arg)
+{
+    CHECK(mote_stop(mote_now()) == -EBUSY);
+    CHECK(mote_stop(MOTE_FOREVER) == -EBUSY);
+    return arg;
+}
+
+static int be_stopped(int argc, char **argv)
+{
+    pthread_t thread;
+    (void)argv;
+    CHECK(pthread_create(&thread, NULL, stop_from_outside, NULL) == 0);
+    pthread_join(thread, NULL);
+    CHECK(mote_go(count) == 0); /* nothing is refused */
+    while (ran == 0)
+        mote_yield();
+    return argc;
+}
+
+static void test_stop_is_refused_while_run_is_at_work(void **state)
+{
+    (void)state;
+    ran = 0;
+    assert_int_equal(mote_run(be_stopped, 5, NULL), 5);
+    assert_int_equal(mote_start(NULL), 0); /* which may be stopped again */
+    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+}
+
 /* Stopping */
 
 static void test_stop_at_its_deadline_discards_and_counts(void **state)
@@ -263,93 +292,6 @@ static void test_stop_refuses_new_tasks_and_waits_for_the_old(void **state)
     assert_int_equal(mote_stop(MOTE_FOREVER), 0);
     assert_int_equal(mote_chan_len(c), 1);
     mote_chan_free(c);
-}
-
-/* Procs */
-
-static void hop(mote_chan(long) in, mote_chan(long) out)
-{
-    mote_chan_range (in, v) {
-        if (v % 3 == 0)
-            mote_yield();
-        if (v % 100 == 7)
-            mote_sleep(50 * MOTE_US);
-        CHECK(mote_send(out, v) == 0);
-    }
-    mote_chan_close(out);
-}
-
-static void feed(mote_chan(long) c, long n)
-{
-    for (long i = 0; i < n; i++)
-        CHECK(mote_send(c, i) == 0);
-    mote_chan_close(c);
-}
-
-static void drain(mote_chan(long) c, long n)
-{
-    long expected = 0;
-    mote_chan_range (c, v)
-        CHECK(v == expected++);
-    CHECK(expected == n);
-    ran++;
-}
-
-/* Rows of tasks that pass numbers on, in order. */
-static void start_rows(int rows, int length, long n, mote_chan(long) * chans)
-{
-    for (int r = 0; r < rows; r++) {
-        mote_chan(long) *c = chans + r * (length + 1);
-        for (int i = 0; i <= length; i++)
-            c[i] = mote_chan_make(long, (size_t)(i % 3));
-        CHECK(mote_go(drain, c[length], n) == 0);
-        for (int i = 0; i < length; i++)
-            CHECK(mote_go(hop, c[i], c[i + 1]) == 0);
-        CHECK(mote_go(feed, c[0], n) == 0);
-    }
-}
-
-static void change_procs(void *arg)
-{
-    (void)arg;
-    enum { ROWS = 8, LENGTH = 20 };
-    static const int numbers[] = {1, 8, 2, 7, 3, 1, 2, 1, 4, 8, 1, 5, 6};
-    mote_chan(long) chans[ROWS * (LENGTH + 1)];
-    ran = 0;
-    start_rows(ROWS, LENGTH, scale(2000), chans);
-    for (unsigned i = 0; ran < ROWS; i++) {
-        int procs = numbers[i % (sizeof numbers / sizeof *numbers)];
-        CHECK(mote_set_procs(procs) == 0);
-        CHECK(mote_procs() == procs);
-        mote_sleep(2 * MOTE_MS);
-    }
-    yield_until_alone();
-    for (int i = 0; i < ROWS * (LENGTH + 1); i++)
-        mote_chan_free(chans[i]);
-}
-
-static void test_changing_procs_under_load_loses_nothing(void **state)
-{
-    (void)state;
-    run_with(&one_proc, change_procs, NULL);
-    run_with(&(mote_config){.procs = 8, .queue = 2, .homes = 2}, change_procs, NULL);
-}
-
-static void test_procs_are_as_set(void **state)
-{
-    (void)state;
-    assert_int_equal(mote_procs(), 0);
-    assert_int_equal(mote_set_procs(2), -ESHUTDOWN);
-    assert_int_equal(mote_start(&(mote_config){.procs = 3}), 0);
-    assert_int_equal(mote_procs(), 3);
-    assert_int_equal(mote_set_procs(0), -EINVAL);
-    assert_int_equal(mote_set_procs(-1), -EINVAL);
-    assert_int_equal(mote_set_procs(1025), -EINVAL);
-    assert_int_equal(mote_procs(), 3);
-    assert_int_equal(mote_set_procs(5), 0);
-    assert_int_equal(mote_procs(), 5);
-    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
-    assert_int_equal(mote_procs(), 0);
 }
 
 /* Memory */
@@ -398,10 +340,9 @@ int main(void)
         cmocka_unit_test(test_run_and_stop_are_refused_in_a_task),
         cmocka_unit_test(test_second_start_and_second_stop_are_refused),
         cmocka_unit_test(test_senseless_settings_are_refused),
+        cmocka_unit_test(test_stop_is_refused_while_run_is_at_work),
         cmocka_unit_test(test_stop_at_its_deadline_discards_and_counts),
         cmocka_unit_test(test_stop_refuses_new_tasks_and_waits_for_the_old),
-        cmocka_unit_test(test_changing_procs_under_load_loses_nothing),
-        cmocka_unit_test(test_procs_are_as_set),
         cmocka_unit_test(test_memory_comes_back_after_a_million_tasks),
     };
     watchdog(120);
