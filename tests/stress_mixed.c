@@ -248,6 +248,6 @@ int main(void)
         cmocka_unit_test(test_a_mix_of_everything_ends_with_nothing_lost),
         cmocka_unit_test(test_a_mix_with_plain_threads_ends_with_nothing_lost),
     };
-    watchdog(240);
+    watchdog(120);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

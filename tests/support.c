@@ -137,4 +137,4 @@ void check_failed(const char *condition, const char *file, int line)
     abort();
 }
 
-void watchdog(unsigned seconds) { alarm(seconds); }
+void watchdog(unsigned seconds) { alarm(sanitizer_pins_all() || UNDER_EMULATOR ? 3 * seconds : seconds); }

@@ -54,7 +54,7 @@ void yield_until_alone(void);
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 void check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
-/* The process dies by SIGALRM in so many seconds; 0 calls it off. */
+/* The process dies by SIGALRM in so many seconds, or three times that under a tool or an emulator; 0 calls it off. */
 void watchdog(unsigned seconds);
 
 #endif

@@ -167,7 +167,7 @@ static void yield_beside_new_ones(void *arg)
     reset();
     for (int i = 0; i < kept; i++)
         CHECK(mote_go(start_next) == 0);
-    for (int i = 0; i < scale(1000); i++)
+    for (int i = 0; i < scale(400); i++)
         mote_yield();
     settle();
 }
