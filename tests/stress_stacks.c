@@ -139,8 +139,7 @@ static void run_all(void *arg)
         if (plan->fail)
             take_memory_away();
     }
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     CHECK(mote_chan_len(tokens) == TOKENS);
     mote_chan_free(tokens);
 }

@@ -42,6 +42,17 @@ static void read_all(int fd, char *text, size_t size)
     text[have] = 0;
 }
 
+/* The emulator's line about the signal that it is killed by. */
+static void drop_emulators_line(char *text)
+{
+    char *line = strstr(text, "qemu: uncaught target signal");
+    if (!line)
+        return;
+    const char *end = strchr(line, '\n');
+    end = end ? end + 1 : line + strlen(line);
+    memmove(line, end, strlen(end) + 1);
+}
+
 /* cmocka's handlers would go on with the next test, in the child. */
 static void default_signals(void)
 {
@@ -69,10 +80,26 @@ struct child_result run_child(void (*body)(void *arg), void *arg)
     }
     close(pipes[1]);
     read_all(pipes[0], result.err, sizeof result.err);
+    if (UNDER_EMULATOR)
+        drop_emulators_line(result.err);
     close(pipes[0]);
     while (waitpid(child, &result.status, 0) < 0)
         assert_int_equal(errno, EINTR);
     return result;
+}
+
+void assert_killed(const struct child_result *child, int signal)
+{
+    if (!WIFSIGNALED(child->status) || WTERMSIG(child->status) != signal)
+        fail_msg("status %x, not signal %d; it said: %s", (unsigned)child->status, signal, child->err);
+}
+
+void assert_dies_saying(void (*body)(void *arg), const char *text)
+{
+    struct child_result child = run_child(body, NULL);
+    assert_killed(&child, SIGABRT);
+    if (!strstr(child.err, text))
+        fail_msg("'%s' is not in: %s", text, child.err);
 }
 
 uint32_t test_random(uint32_t *state)
@@ -82,6 +109,21 @@ uint32_t test_random(uint32_t *state)
     x ^= x >> 17;
     x ^= x << 5;
     return *state = x;
+}
+
+const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
+
+long status_kb(const char *what)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    long kb = -1;
+    CHECK(f);
+    while (fgets(line, sizeof line, f))
+        if (strncmp(line, what, strlen(what)) == 0 && sscanf(line + strlen(what), ": %ld kB", &kb) == 1)
+            break;
+    fclose(f);
+    return kb;
 }
 
 static void call_body(void (*body)(void *arg), void *arg) { body(arg); }
@@ -96,10 +138,16 @@ void run_with(const mote_config *config, void (*body)(void *arg), void *arg)
     assert_int_equal(mote_stop(mote_now() + 10 * MOTE_S), 0);
 }
 
+void yield_until_alone(void)
+{
+    while (mote_task_count() > 1)
+        mote_yield();
+}
+
 void check_failed(const char *condition, const char *file, int line)
 {
     fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
     abort();
 }
 
-void watchdog(unsigned seconds) { alarm(seconds); }
+void watchdog(unsigned seconds) { alarm(sanitizer_pins_all() || UNDER_EMULATOR ? 3 * seconds : seconds); }

@@ -18,27 +18,46 @@
 /* n, or a twentieth of it under ASan, TSan and Valgrind, or MOTE_TEST_SCALE percent of it; at least 1. */
 long scale(long n);
 
+/* Whether an emulator runs this program: what the system says of the process is then about both. */
+#ifdef TEST_EMULATED
+#define UNDER_EMULATOR 1
+#else
+#define UNDER_EMULATOR 0
+#endif
+
 struct child_result {
     int status;     /* as waitpid gives it */
-    char err[8192]; /* what it said on stderr, ended by 0 */
+    char err[8192]; /* what it said on stderr, ended by 0; less what an emulator adds about a deadly signal */
 };
 
 /* Runs body(arg) in a forked process, which _exits with 0 when it returns and is killed after a minute; deadly signals
- * have their default effect in it. body uses CHECK, not
- * cmocka's assertions. */
+ * have their default effect in it. body uses CHECK, not cmocka's assertions. */
 struct child_result run_child(void (*body)(void *arg), void *arg);
+
+/* Fails unless the child died by that signal. */
+void assert_killed(const struct child_result *child, int signal);
+
+/* The same for a child that runs body(NULL): it must abort, and have said text before. */
+void assert_dies_saying(void (*body)(void *arg), const char *text);
+
+/* A line of /proc/self/status: VmRSS, VmSize; -1: there is none. */
+long status_kb(const char *what);
 
 /* xorshift: any state, which must not be 0. */
 uint32_t test_random(uint32_t *state);
 
 /* Starts a runtime, runs body as a pinned task, joins it and stops the runtime; fails when tasks are left after 10 s. */
 void run_with(const mote_config *config, void (*body)(void *arg), void *arg);
+extern const mote_config one_proc, two_procs;
+
+/* Until all tasks but the caller have ended. */
+void yield_until_alone(void);
 
 /* For tasks, threads other than the test's, and children, where cmocka's assertions can't jump out. */
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 void check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
-/* The process dies by SIGALRM in so many seconds; 0 calls it off. */
+/* The process dies by SIGALRM in so many seconds, or three times that under a tool or an emulator; 0 calls it off. */
 void watchdog(unsigned seconds);
 
 #endif

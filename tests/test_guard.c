@@ -38,12 +38,6 @@ static void overflow(void *arg)
     start_one("deepdiver", diver);
 }
 
-static void assert_killed(const struct child_result *r, int signal)
-{
-    if (!WIFSIGNALED(r->status) || WTERMSIG(r->status) != signal)
-        fail_msg("status %x, not signal %d; it said: %s", (unsigned)r->status, signal, r->err);
-}
-
 static void test_overflow_names_the_task(void **state)
 {
     (void)state;
@@ -197,6 +191,39 @@ static void test_a_handler_put_over_ours_is_not_called_by_it(void **state)
     assert_killed(&r, SIGSEGV);
 }
 
+/* A signal that somebody sends: no instruction would fault again. */
+static void raise_it(void)
+{
+    raise(SIGSEGV);
+    said("went on\n");
+}
+
+static void raise_in_task(void *arg)
+{
+    if (arg)
+        signal(SIGSEGV, SIG_IGN);
+    start_one("raiser", raise_it);
+}
+
+static void test_a_raised_signal_kills_as_usual(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        pinned = i == 1;
+        struct child_result r = run_child(raise_in_task, NULL);
+        assert_killed(&r, SIGSEGV);
+        assert_string_equal(r.err, "");
+    }
+}
+
+static void test_a_raised_signal_is_ignored_where_that_was_asked_for(void **state)
+{
+    (void)state;
+    struct child_result r = run_child(raise_in_task, &pinned);
+    assert_string_equal(r.err, "went on\n");
+    assert_int_equal(r.status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +232,8 @@ int main(void)
         cmocka_unit_test(test_without_one_a_wild_fault_kills),
         cmocka_unit_test(test_a_handler_put_over_ours_is_not_called_by_it),
         cmocka_unit_test(test_handler_may_mend_the_fault),
+        cmocka_unit_test(test_a_raised_signal_kills_as_usual),
+        cmocka_unit_test(test_a_raised_signal_is_ignored_where_that_was_asked_for),
     };
     if (sanitizer_pins_all())
         return 0; /* the tools handle these signals themselves, or have their say on stderr */

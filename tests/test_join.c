@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 static _Atomic int ran;
 
 /* Results */
@@ -290,8 +289,7 @@ static void detach(void *arg)
         while (ran < 2 * i + 2)
             mote_yield();
     }
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     mote_chan_free(c);
 }
 

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #define THREADS 4
 #define LINES 50
@@ -47,8 +46,7 @@ static void test_fatal_aborts(void **state)
 {
     struct child_result r = run_child(die, NULL);
     (void)state;
-    assert_true(WIFSIGNALED(r.status));
-    assert_int_equal(WTERMSIG(r.status), SIGABRT);
+    assert_killed(&r, SIGABRT);
     assert_string_equal(r.err, "mote: cause abc\n");
 }
 

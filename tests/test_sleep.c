@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <pthread.h>
 
-static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 static _Atomic long ran;
 
 static void test_clock_does_not_go_back(void **state)

@@ -8,7 +8,6 @@
 
 #define MIB ((size_t)1 << 20)
 
-static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 static const mote_config crowded = {.procs = 1, .homes = 2};
 static _Atomic long ran;
 static _Atomic bool stop;
@@ -39,18 +38,17 @@ static void look_at_rest(void *arg)
     CHECK(s.tasks == 1 && s.tasks_running == 1 && s.spawned == 1);
     for (long i = 0; i < n; i++)
         CHECK((i % 10 ? mote_go(wait_for_close, c) : mote_go_pinned(wait_for_close, c)) == 0);
-    while (ran < n)
+    do { /* those that have counted themselves may still be on their way */
         mote_yield();
-    mote_sleep(10 * MOTE_MS); /* the last ones park */
-    CHECK(mote_stats(&s) == 0);
+        CHECK(mote_stats(&s) == 0);
+    } while (ran < n || s.tasks_parked < (uint64_t)n);
     check_sums(&s);
     CHECK(s.procs == mote_procs());
     CHECK(s.tasks == (uint64_t)n + 1 && s.tasks_parked == (uint64_t)n && s.tasks_running == 1);
     CHECK(s.spawned == (uint64_t)n + 1);
     CHECK(s.homes_pinned >= (uint64_t)n / 10 && s.live_bytes >= (uint64_t)n * 16);
     mote_chan_close(c);
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     CHECK(mote_stats(&s) == 0);
     check_sums(&s);
     CHECK(s.tasks == 1 && s.tasks_parked == 0 && s.live_bytes == 0 && s.image_bytes == 0);
@@ -94,8 +92,7 @@ static void look_while_running(void *arg)
         CHECK(s.steals >= last.steals && s.wakes >= last.wakes && s.sleeps >= last.sleeps);
         last = s;
     }
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
 }
 
 static void test_counters_never_fall_while_tasks_run(void **state)
@@ -214,8 +211,7 @@ static void dive_in_company(void *arg)
     for (int i = 0; i < 3; i++)
         CHECK(mote_join(mote_spawn(dive_and_return), NULL) == 0);
     stop = true;
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     CHECK(image_bytes() == 0);
 }
 

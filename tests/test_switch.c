@@ -5,6 +5,7 @@
 
 #include "base/attr.h"
 #include "base/lock.h"
+#include "base/sanitizer.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -278,6 +279,40 @@ static void test_new_task_starts_with_defaults(void **state)
     assert_true(fp_control() == FP_DEFAULT);
 }
 
+/* What becomes of homes */
+
+static void yield_a_while(long n)
+{
+    for (long i = 0; i < n; i++)
+        mote_yield();
+}
+
+static uint64_t copies_of_tasks_that_yield(int tasks)
+{
+    struct mote_stats s;
+    mote_task *t[5];
+    for (int i = 0; i < tasks; i++)
+        CHECK((t[i] = mote_spawn(yield_a_while, scale(2000))));
+    for (int i = 0; i < tasks; i++)
+        CHECK(mote_join(t[i], NULL) == 0);
+    CHECK(mote_stats(&s) == 0);
+    return s.copies_out;
+}
+
+static void yield_at_home(void *arg)
+{
+    (void)arg;
+    CHECK(copies_of_tasks_that_yield(1) == 0);
+    CHECK(copies_of_tasks_that_yield(2) == 0);
+    CHECK(copies_of_tasks_that_yield(5) > 0 || sanitizer_pins_all());
+}
+
+static void test_tasks_that_yield_stay_at_home_while_there_is_one_for_each(void **state)
+{
+    (void)state;
+    run_with(&(mote_config){.procs = 1, .homes = 2}, yield_at_home, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_own_state_through_parks),
         cmocka_unit_test(test_own_state_through_migration),
         cmocka_unit_test(test_new_task_starts_with_defaults),
+        cmocka_unit_test(test_tasks_that_yield_stay_at_home_while_there_is_one_for_each),
     };
     find_what_is_kept();
     watchdog(58);

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* test_task - starting tasks: arguments, what is refused, names and numbers, the end, want of memory. */
+/* test_task - starting tasks: arguments, chains of them, their numbers, their count, their end. */
 #include "support.h"
 
-#include "base/os.h"
-#include "base/sanitizer.h"
-
-#include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
-static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
 static _Atomic long ran;
 
 static void await(long n)
@@ -90,8 +83,7 @@ static void pass_changing(void *arg)
     ran = 0;
     for (int i = 0; i < 100; i++)
         CHECK(mote_go(remember, i) == 0);
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     CHECK(ran == 4950);
 }
 
@@ -101,88 +93,7 @@ static void test_arguments_are_taken_at_the_call(void **state)
     run_with(&one_proc, pass_changing, NULL);
 }
 
-/* The one rule */
-
-static void assert_dies_saying(void (*body)(void *), const char *text)
-{
-    struct child_result child = run_child(body, NULL);
-    assert_true(WIFSIGNALED(child.status) && WTERMSIG(child.status) == SIGABRT);
-    if (!strstr(child.err, text))
-        fail_msg("'%s' is not in: %s", text, child.err);
-}
-
-static void use(int n, int *lent)
-{
-    *lent += n;
-    ran++;
-}
-
-static int lender_line;
-
-static void lender(void)
-{
-    int local = 1;
-    lender_line = __LINE__ + 1;
-    CHECK(mote_go(use, 2, &local) == 0);
-    await(1);
-    CHECK(local == 3);
-}
-
-static void lend_named(void)
-{
-    mote_set_name("careless");
-    lender();
-}
-
-static void run_lender(void *arg)
-{
-    (void)arg;
-    mote_join(mote_spawn(lender), NULL);
-}
-
-static void run_lend_named(void *arg)
-{
-    (void)arg;
-    mote_join(mote_spawn(lend_named), NULL);
-}
-
-static void child_lends(void *arg) { run_with(&one_proc, run_lender, arg); }
-static void child_lends_named(void *arg) { run_with(&one_proc, run_lend_named, arg); }
-
-static void test_lent_argument_is_refused_naming_place_and_task(void **state)
-{
-    (void)state;
-    if (sanitizer_pins_all())
-        skip();
-    assert_dies_saying(child_lends, "test_task.c:");
-    assert_dies_saying(child_lends, "argument 2 of use points into the stack of task");
-    assert_dies_saying(child_lends, "(lender)");
-    assert_dies_saying(child_lends_named, "(careless)");
-}
-
-static void lend_pinned(void *arg)
-{
-    (void)arg;
-    ran = 0;
-    lender(); /* this task is pinned */
-    mote_attr pinned = {.pinned = true};
-    ran = 0;
-    CHECK(mote_join(mote_spawn_with(&pinned, lender), NULL) == 0);
-    ran = 0;
-    CHECK(mote_go_pinned(lender) == 0);
-    while (mote_task_count() > 1)
-        mote_yield();
-    CHECK(lender_line > 0);
-}
-
-static void test_pinned_task_may_lend_its_locals(void **state)
-{
-    (void)state;
-    run_with(&one_proc, lend_pinned, NULL);
-    run_with(&two_procs, lend_pinned, NULL);
-}
-
-/* Numbers */
+/* Chains */
 
 static void chain(long left)
 {
@@ -230,8 +141,7 @@ static void daisy_chain(void *arg)
     CHECK(mote_send(right, 0) == 0);
     CHECK(mote_recv(leftmost, &v) == 0);
     CHECK(v == n);
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     mote_chan_free(right);
     mote_chan_free(leftmost);
 }
@@ -243,7 +153,7 @@ static void test_a_daisy_chain_of_channels_passes_one_number(void **state)
     run_with(&two_procs, daisy_chain, NULL);
 }
 
-/* Numbers of tasks and names */
+/* Numbers */
 
 static uint64_t *ids;
 
@@ -286,60 +196,6 @@ static void test_ids_are_unique_from_runtime_to_runtime(void **state)
     free(ids);
 }
 
-static void fail_by_wg(void)
-{
-    mote_wg local = {0};
-    mote_wg_add(&local, 1);
-}
-
-static void rename_twice(void)
-{
-    mote_set_name("first");
-    mote_set_name("a name of more than thirty-one bytes, which is cut");
-    fail_by_wg();
-}
-
-static void take_name_back(void)
-{
-    mote_set_name("first");
-    mote_set_name(NULL);
-    fail_by_wg();
-}
-
-static void run_rename_twice(void *arg)
-{
-    (void)arg;
-    mote_join(mote_spawn(rename_twice), NULL);
-}
-
-static void run_take_name_back(void *arg)
-{
-    (void)arg;
-    mote_join(mote_spawn(take_name_back), NULL);
-}
-
-static void run_named_by_attr(void *arg)
-{
-    (void)arg;
-    mote_attr attr = {.name = "by the attribute"};
-    mote_join(mote_spawn_with(&attr, fail_by_wg), NULL);
-}
-
-static void child_renames(void *arg) { run_with(&one_proc, run_rename_twice, arg); }
-static void child_takes_back(void *arg) { run_with(&one_proc, run_take_name_back, arg); }
-static void child_by_attr(void *arg) { run_with(&one_proc, run_named_by_attr, arg); }
-
-static void test_names_appear_in_messages(void **state)
-{
-    (void)state;
-    mote_set_name("ignored on a plain thread");
-    if (sanitizer_pins_all())
-        skip();
-    assert_dies_saying(child_renames, "(a name of more than thirty-one )");
-    assert_dies_saying(child_takes_back, "(take_name_back)");
-    assert_dies_saying(child_by_attr, "(by the attribute)");
-}
-
 /* Counting and ending */
 
 static void hold(mote_chan(int) c)
@@ -361,8 +217,7 @@ static void count_tasks(void *arg)
     await(100);
     CHECK(mote_task_count() == 101);
     mote_chan_close(c);
-    while (mote_task_count() > 1)
-        mote_yield();
+    yield_until_alone();
     mote_chan_free(c);
 }
 
@@ -413,159 +268,16 @@ static void test_exit_ends_the_calling_task_at_any_depth(void **state)
     run_with(&two_procs, exit_tasks, NULL);
 }
 
-static void exit_on_thread(void *arg)
-{
-    (void)arg;
-    mote_exit();
-}
-
-static void test_exit_on_a_plain_thread_is_fatal(void **state)
-{
-    (void)state;
-    assert_dies_saying(exit_on_thread, "mote_exit on a plain thread");
-}
-
-/* Refusals */
-
-static void test_nothing_starts_without_a_runtime(void **state)
-{
-    (void)state;
-    mote_attr attr = {0};
-    assert_int_equal(mote_go(none), -ESHUTDOWN);
-    assert_int_equal(mote_go_pinned(none), -ESHUTDOWN);
-    errno = 0;
-    assert_null(mote_spawn(none));
-    assert_int_equal(errno, ESHUTDOWN);
-    errno = 0;
-    assert_null(mote_spawn_with(&attr, none));
-    assert_int_equal(errno, ESHUTDOWN);
-}
-
-static _Atomic bool occupied, release;
-
-static void occupy(void)
-{
-    occupied = true;
-    while (!release)
-        ;
-}
-
-/* With the only proc held, new tasks pile up until there is no memory for their records. */
-static void test_want_of_memory_is_reported_and_got_over(void **state)
-{
-    (void)state;
-    long started = 0;
-    int error = 0;
-    ran = 0;
-    occupied = release = false;
-    assert_int_equal(mote_start(&one_proc), 0);
-    assert_int_equal(mote_go_pinned(occupy), 0);
-    while (!occupied)
-        mote_yield();
-    os_fail_after(1);
-    while (started < 2000000 && (error = mote_go(none)) == 0)
-        started++;
-    errno = 0;
-    mote_task *joinable = mote_spawn(none);
-    int spawn_error = errno;
-    os_fail_after(0);
-    assert_int_equal(error, -ENOMEM);
-    assert_null(joinable);
-    assert_int_equal(spawn_error, ENOMEM);
-    for (int i = 0; i < 100; i++, started++)
-        assert_int_equal(mote_go(none), 0);
-    release = true;
-    assert_int_equal(mote_stop(MOTE_FOREVER), 0);
-    assert_int_equal(ran, started);
-}
-
-static void start_without_stacks(void *arg)
-{
-    (void)arg;
-    mote_chan(int) c = mote_chan_make(int, 0);
-    ran = 0;
-    os_fail_after(1);
-    for (int i = 0; i < 50; i++)
-        CHECK(mote_go(hold, c) == 0);
-    for (int i = 0; i < 20; i++)
-        mote_yield();
-    os_fail_after(0);
-    await(50);
-    mote_chan_close(c);
-    while (mote_task_count() > 1)
-        mote_yield();
-    mote_chan_free(c);
-}
-
-static void test_tasks_without_memory_for_a_stack_wait_for_it(void **state)
-{
-    (void)state;
-    if (sanitizer_pins_all())
-        skip(); /* pinned ones are refused instead */
-    run_with(&one_proc, start_without_stacks, NULL);
-    run_with(&two_procs, start_without_stacks, NULL);
-}
-
-static void test_start_without_memory_fails_and_works_later(void **state)
-{
-    (void)state;
-    for (int n = 1; n < 40; n++) {
-        os_fail_after(n);
-        int error = mote_start(&two_procs);
-        os_fail_after(0);
-        if (error == 0)
-            assert_int_equal(mote_stop(MOTE_FOREVER), 0);
-        else
-            assert_int_equal(error, -ENOMEM);
-    }
-    run_with(&two_procs, pass_arguments, NULL);
-}
-
-static void start_many(void *arg)
-{
-    (void)arg;
-    long n = scale(200000);
-    size_t most = 0;
-    ran = 0;
-    for (long i = 0; i < n; i++) {
-        CHECK(mote_go(none) == 0);
-        size_t count = mote_task_count();
-        most = count > most ? count : most;
-    }
-    await(n);
-    CHECK(most < 5000);
-}
-
-static void start_many_from_copied(void *arg) { CHECK(mote_join(mote_spawn(start_many, arg), NULL) == 0); }
-
-static void test_a_spawner_far_ahead_gives_way(void **state)
-{
-    (void)state;
-    run_with(&one_proc, start_many, NULL);
-    run_with(&two_procs, start_many, NULL);
-    run_with(&one_proc, start_many_from_copied, NULL);
-    run_with(&two_procs, start_many_from_copied, NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arguments_of_every_type_are_passed_by_value),
         cmocka_unit_test(test_arguments_are_taken_at_the_call),
-        cmocka_unit_test(test_lent_argument_is_refused_naming_place_and_task),
-        cmocka_unit_test(test_pinned_task_may_lend_its_locals),
         cmocka_unit_test(test_each_task_may_start_the_next),
         cmocka_unit_test(test_a_daisy_chain_of_channels_passes_one_number),
         cmocka_unit_test(test_ids_are_unique_from_runtime_to_runtime),
-        cmocka_unit_test(test_names_appear_in_messages),
         cmocka_unit_test(test_task_count_is_exact_at_rest),
         cmocka_unit_test(test_exit_ends_the_calling_task_at_any_depth),
-        cmocka_unit_test(test_exit_on_a_plain_thread_is_fatal),
-        cmocka_unit_test(test_nothing_starts_without_a_runtime),
-        cmocka_unit_test(test_want_of_memory_is_reported_and_got_over),
-        cmocka_unit_test(test_tasks_without_memory_for_a_stack_wait_for_it),
-        cmocka_unit_test(test_start_without_memory_fails_and_works_later),
-        cmocka_unit_test(test_a_spawner_far_ahead_gives_way),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <string.h>
 
-static const mote_config two_procs = {.procs = 2};
 static _Atomic long ran;
 
 static void test_a_thread_is_no_task(void **state)
@@ -127,6 +126,80 @@ static void test_a_thread_may_end_as_soon_as_it_is_woken(void **state)
     mote_chan_free(c);
 }
 
+struct large {
+    long number;
+    char text[100];
+};
+
+static void *send_large(void *arg)
+{
+    mote_chan(struct large) c = arg;
+    CHECK(mote_send(c, (struct large){.number = 17, .text = "kept until it is taken"}) == 0);
+    return NULL;
+}
+
+/* It was put by when a runtime ran, and is taken when none does. */
+static void test_what_a_thread_sends_outlives_the_runtime(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        pthread_t thread;
+        struct large l;
+        mote_chan(struct large) c = mote_chan_make(struct large, 0);
+        assert_int_equal(mote_start(&two_procs), 0);
+        assert_int_equal(pthread_create(&thread, NULL, send_large, c), 0);
+        mote_sleep(2 * MOTE_MS); /* most probably it waits by then */
+        assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+        assert_int_equal(mote_recv(c, &l), 0);
+        assert_int_equal(l.number, 17);
+        assert_string_equal(l.text, "kept until it is taken");
+        pthread_join(thread, NULL);
+        mote_chan_free(c);
+    }
+}
+
+static _Atomic bool over;
+static _Atomic long started;
+
+static void count(void) { ran++; }
+
+static void *visit(void *arg)
+{
+    while (!over) {
+        struct mote_stats s;
+        int error = mote_go(count);
+        CHECK(error == 0 || error == -ESHUTDOWN);
+        started += error == 0;
+        mote_sleep(10 * MOTE_US);
+        error = mote_stats(&s);
+        CHECK(error == 0 || error == -ESHUTDOWN);
+        error = mote_set_procs(1 + (int)(started % 4));
+        CHECK(error == 0 || error == -ESHUTDOWN);
+        CHECK(mote_task_count() < 1000000 && mote_procs() <= 4);
+    }
+    return arg;
+}
+
+static void test_threads_call_while_runtimes_come_and_go(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    pthread_t threads[N];
+    ran = started = 0;
+    over = false;
+    for (int i = 0; i < N; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, visit, NULL), 0);
+    for (long i = 0; i < scale(200); i++) {
+        assert_int_equal(mote_start(&two_procs), 0);
+        mote_sleep(i % 10 * 20 * MOTE_US);
+        assert_int_equal(mote_stop(MOTE_FOREVER), 0);
+    }
+    over = true;
+    for (int i = 0; i < N; i++)
+        pthread_join(threads[i], NULL);
+    assert_true(ran <= started);
+}
+
 static void *use_everything(void *arg)
 {
     mote_chan(long) c = arg;
@@ -169,6 +242,8 @@ int main(void)
         cmocka_unit_test(test_each_thread_has_a_record_of_its_own),
         cmocka_unit_test(test_waiting_threads_get_elements_of_every_size),
         cmocka_unit_test(test_a_thread_may_end_as_soon_as_it_is_woken),
+        cmocka_unit_test(test_what_a_thread_sends_outlives_the_runtime),
+        cmocka_unit_test(test_threads_call_while_runtimes_come_and_go),
         cmocka_unit_test(test_threads_wait_for_all_kinds_of_things_in_turn),
     };
     watchdog(60);

@@ -5,12 +5,10 @@
 #include "base/sanitizer.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
-static const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2}, four_procs = {.procs = 4};
+static const mote_config four_procs = {.procs = 4};
 static mote_wg group;
 static _Atomic int done, woken;
 
@@ -142,14 +140,6 @@ static void test_threads_and_tasks_wait_together(void **state)
 }
 
 /* Fatal misuse */
-
-static void assert_dies_saying(void (*body)(void *), const char *text)
-{
-    struct child_result child = run_child(body, NULL);
-    assert_true(WIFSIGNALED(child.status) && WTERMSIG(child.status) == SIGABRT);
-    if (!strstr(child.err, text))
-        fail_msg("'%s' is not in: %s", text, child.err);
-}
 
 static void count_below_zero(void *arg)
 {

@@ -6,8 +6,8 @@
  * How:    a worker takes up tasks as sched/switch.c does: it acquires the home or leaves the task pending, changes the occupant, is
  *         in it for a while, and releases; tasks that home.c hands back go into the worker's own queue.
  */
-#include "base/lock.c"
-#include "base/self.c"
+#include "reset.h"
+
 #include "stack/home.c"
 
 #include "explore.h"
@@ -172,8 +172,7 @@ static void add_new(int i, int rounds, int worker)
 static void setup_table(enum home_mode mode, unsigned count)
 {
     memset(&homes, 0, sizeof homes);
-    lock_bias_active = turn = 0;
-    owner = NULL;
+    reset_bias();
     memset(table, 0, sizeof table);
     memset(task, 0, sizeof task);
     memset(plan, 0, sizeof plan);

@@ -4,37 +4,17 @@
  *         sleeps, and nobody is counted as searching.
  * Not here: the procs' own queues (model_sched.c).
  */
-#include "base/lock.c"
-#include "base/self.c"
-#include "sched/globq.c"
-#include "sched/idle.c"
-
-#include "explore.h"
-
-#include <string.h>
-
 #define WORKERS 2
+#include "workers.h"
+
 #define TASKS 3
 
-struct runtime rt;
-struct slab_class record_slab;
-
-static struct worker worker[WORKERS];
-static struct proc proc[WORKERS];
 static struct task task[TASKS];
 static unsigned runs[TASKS];
 
 bool steal_possible(void) { return false; }
 void monitor_wake(void) {}
-void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep)
-{
-    (void)class, (void)cache, (void)keep;
-}
-void block_flush(struct block_caches *caches) { (void)caches; }
 void ready_chain(struct proc *p, struct task *first) { (void)p, (void)first; }
-struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
-
-static void enter_worker(int thread) { mote_self_worker = thread < WORKERS ? &worker[thread] : NULL; }
 
 static struct task *take_global(void)
 {
@@ -94,19 +74,11 @@ static void publish_both(void)
 
 static void setup(void)
 {
-    memset(&rt, 0, sizeof rt);
-    lock_bias_active = turn = 0;
-    owner = NULL;
-    memset(worker, 0, sizeof worker);
+    workers_setup();
     memset(task, 0, sizeof task);
     memset(runs, 0, sizeof runs);
-    rt.procs = WORKERS;
-    rt.state = RUNTIME_RUNNING;
-    for (int i = 0; i < WORKERS; i++) {
-        proc[i].timers.earliest = INT64_MAX;
-        worker[i].proc = &proc[i];
+    for (int i = 0; i < WORKERS; i++)
         worker[i].trimmed = true;
-    }
 }
 
 static void check(void)
@@ -116,7 +88,7 @@ static void check(void)
     MODEL_CHECK(rt.idle.searching == 0);
 }
 
-#define BASE .setup = setup, .check = check, .entered = enter_worker
+#define BASE .setup = setup, .check = check, .entered = workers_entered
 
 static const struct model models[] = {
     {BASE, .name = "one_worker", .thread = {work, NULL, publish_both}, .sleepers = 1, .preemptions = 3,

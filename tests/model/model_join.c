@@ -80,7 +80,7 @@ static void setup(void)
     memset(&ending, 0, sizeof ending);
     memset(&extra, 0, sizeof extra);
     memset(&heap, 0, sizeof heap);
-    timers = (struct timers){.heap = timers.heap, .room = timers.room, .earliest = INT64_MAX};
+    reset_timers(&timers);
     ending.flags = TASK_JOINABLE;
     ending.state = TASK_RUNNING;
     ending.extra = &extra;

@@ -2,8 +2,7 @@
 /* model_lock - one at a time holds a lock, and sees what the last holder wrote; with the bias and without.
  * Checks: L1-L3 of base/lock.h and lock.c.
  */
-#include "base/lock.c"
-#include "base/self.c"
+#include "reset.h"
 
 #include "explore.h"
 
@@ -52,9 +51,7 @@ static void setup(void)
     asleep = false;
     for (int i = 0; i < MODEL_THREADS; i++)
         worker[i] = (struct self){0};
-    lock_bias_active = 0;
-    owner = NULL;
-    turn = 0;
+    reset_bias();
 }
 
 static void setup_biased(void)

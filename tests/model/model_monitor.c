@@ -3,37 +3,18 @@
  * Checks: N5 of sched/monitor.c: when nothing moves any more and a worker is not asleep, the monitor is not either. L2 and L4 of
  *         base/lock.h: the lock that the monitor looks under is held by one thread while the monitor moves the bias.
  */
-#include "base/lock.c"
-#include "base/self.c"
-#include "sched/globq.c"
-#include "sched/idle.c"
+#define WORKERS 2
+#include "workers.h"
+
 #include "sched/monitor.c"
 
-#include "explore.h"
-
-#include <string.h>
-
-#define WORKERS 2
 #define LATER (TRIM_AFTER + 1)
 
-struct runtime rt;
-struct slab_class record_slab;
-
-static struct worker worker[WORKERS];
-static struct proc proc[WORKERS];
 static struct task task;
 static _Atomic uint32_t never; /* a long task waits for it */
 
 bool steal_possible(void) { return false; }
-void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep)
-{
-    (void)class, (void)cache, (void)keep;
-}
-void block_flush(struct block_caches *caches) { (void)caches; }
 void ready_chain(struct proc *p, struct task *first) { (void)p, (void)first; }
-struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
-
-static void enter_worker(int thread) { mote_self_worker = thread < WORKERS ? &worker[thread] : NULL; }
 
 /* Sleeps until there is a task, and runs it for ever. */
 static void work(void)
@@ -93,26 +74,13 @@ static void give_bias(void)
 
 static void setup(void)
 {
-    memset(&rt, 0, sizeof rt);
-    memset(worker, 0, sizeof worker);
+    workers_setup();
     memset(&task, 0, sizeof task);
-    lock_bias_active = turn = 0;
-    owner = NULL;
-    rt.procs = WORKERS;
-    rt.state = RUNTIME_RUNNING;
-    rt.asymmetric = true;
-    for (int i = 0; i < WORKERS; i++) {
-        proc[i].timers.earliest = INT64_MAX;
-        worker[i].proc = &proc[i];
-    }
 }
 
 static void setup_bias(void)
 {
     setup();
-    rt.made = WORKERS;
-    for (int i = 0; i < WORKERS; i++)
-        rt.worker[i] = &worker[i];
     lock_bias_begin(&worker[0].self);
 }
 
@@ -122,7 +90,7 @@ static void check(void)
     MODEL_CHECK(all_asleep() || !rt.monitor_asleep);
 }
 
-#define BASE .setup = setup, .check = check, .entered = enter_worker, .sleepers = 7
+#define BASE .setup = setup, .check = check, .entered = workers_entered, .sleepers = 7
 
 static const struct model models[] = {
     {BASE, .name = "task", .thread = {work, work, monitor, publish}, .preemptions = 1, .mutants = MUTANT_SEQ},
@@ -130,7 +98,7 @@ static const struct model models[] = {
     {.name = "bias",
      .setup = setup_bias,
      .thread = {nap, look_at_sleepers, give_bias},
-     .entered = enter_worker,
+     .entered = workers_entered,
      .preemptions = 2,
      .mutants = MUTANT_HEAVY},
     {BASE, .name = "chance", .thread = {work, work, monitor, pass_time_and_publish}, .random = 30000},

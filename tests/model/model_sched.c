@@ -5,31 +5,23 @@
  * How:    everything in src/sched but the switch: running a task is a call of switch_run, which notes it, and makes its children
  *         ready if it has any.
  */
-#include "base/lock.c"
-#include "base/self.c"
+#define WORKERS 3 /* two of them in most models */
+#include "workers.h"
+
 #include "sched/fresh.c"
-#include "sched/globq.c"
-#include "sched/idle.c"
 #include "sched/ready.c"
 #include "sched/runq.c"
 #include "sched/runtime.c"
 #include "sched/timer.c"
 #include "sched/worker.c"
 
-#include "explore.h"
-
 /* A thief pauses between its rounds, but waits for nothing. */
 #define cpu_relax() ((void)0)
 #include "sched/steal.c"
 #undef cpu_relax
 
-#define WORKERS 3 /* two of them in most models */
 #define TASKS 8
 
-struct slab_class record_slab;
-
-static struct worker worker[WORKERS];
-static struct proc proc[WORKERS];
 static struct task task[TASKS];
 static unsigned runs[TASKS];
 static int children[TASKS]; /* how many of the tasks behind it a task starts */
@@ -39,13 +31,7 @@ static int made;
 static struct timer timer[3];
 
 /* What is left out. Functions that nothing here calls are not even linked. */
-struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
 void home_cache_flush(struct home_cache *cache) { (void)cache; }
-void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep)
-{
-    (void)class, (void)cache, (void)keep;
-}
-void block_flush(struct block_caches *caches) { (void)caches; }
 void monitor_wake(void) {}
 void thread_ready(struct task *t) { (void)t; }
 
@@ -76,8 +62,6 @@ void switch_run(struct worker *w, struct task *t)
     }
     MODEL_CHECK(runq_length(&w->proc->ring) <= w->proc->ring.capacity);
 }
-
-static void enter_worker(int thread) { mote_self_worker = thread < WORKERS ? &worker[thread] : NULL; }
 
 static void run_worker(void) { worker_loop(mote_self_worker); }
 
@@ -142,10 +126,7 @@ static void push_and_run(void)
 
 static void setup(void)
 {
-    memset(&rt, 0, sizeof rt);
-    lock_bias_active = turn = 0;
-    owner = NULL;
-    memset(worker, 0, sizeof worker);
+    workers_setup();
     memset(task, 0, sizeof task);
     memset(runs, 0, sizeof runs);
     memset(children, 0, sizeof children);
@@ -153,22 +134,11 @@ static void setup(void)
     made = 0;
     fair_after = -1;
     rt.procs = 2;
-    rt.made = WORKERS;
-    rt.state = RUNTIME_RUNNING;
-    rt.asymmetric = true;
     for (unsigned i = 0; i < WORKERS; i++) {
-        struct timers ts = proc[i].timers; /* its heap's memory is used again */
-        memset(&proc[i], 0, sizeof proc[i]);
-        proc[i].timers = (struct timers){.heap = ts.heap, .room = ts.room, .earliest = INT64_MAX};
-        proc[i].number = i;
         proc[i].random = i + 1;
         proc[i].fair_tick = 1000;
         proc[i].ring.capacity = 2;
         proc[i].fresh.capacity = 2;
-        rt.proc[i] = &proc[i];
-        rt.worker[i] = &worker[i];
-        worker[i].proc = &proc[i];
-        worker[i].self.current = &worker[i].base;
     }
     for (int i = 0; i < TASKS; i++)
         task[i].state = TASK_READY;
@@ -272,7 +242,7 @@ static void check(void)
     MODEL_CHECK(rt.idle.searching == 0);
 }
 
-#define BASE .check = check, .entered = enter_worker, .sleepers = 7
+#define BASE .check = check, .entered = workers_entered, .sleepers = 7
 
 static const struct model models[] = {
     {BASE, .name = "fork", .setup = setup_fork, .thread = {run_worker, run_worker}, .preemptions = 2},

@@ -2,8 +2,8 @@
 /* model_timer - a timer that is cancelled while it fires, or while it moves to another heap.
  * Checks: M1-M4 of sched/timer.h: it fires or it is cancelled, one of them; when timer_cancel returns nobody touches it any more.
  */
-#include "base/lock.c"
-#include "base/self.c"
+#include "reset.h"
+
 #include "sched/timer.c"
 
 #include "explore.h"
@@ -46,17 +46,11 @@ static void move(void) { MODEL_CHECK(timers_move(&first, &second) == 0); }
 
 static void add_other(void) { timer_add(&first, &other); }
 
-static void empty(struct timers *ts)
-{
-    *ts = (struct timers){.heap = ts->heap, .room = ts->room, .earliest = INT64_MAX}; /* its memory is used again */
-}
-
 static void setup(void)
 {
-    lock_bias_active = turn = 0;
-    owner = NULL;
-    empty(&first);
-    empty(&second);
+    reset_bias();
+    reset_timers(&first);
+    reset_timers(&second);
     timer = (struct timer){.when = 5, .fire = on_time};
     other = (struct timer){.when = 3, .fire = on_time};
     fired = over = false;

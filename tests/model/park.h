@@ -8,9 +8,9 @@
 #ifndef MODEL_PARK_H
 #define MODEL_PARK_H
 
-#include "base/lock.c"
+#include "reset.h"
+
 #include "base/os.h"
-#include "base/self.c"
 #include "sched/sched.h"
 
 #include "explore.h"
@@ -27,8 +27,7 @@ static struct parked {
 static void park_setup(void)
 {
     memset(parked, 0, sizeof parked);
-    lock_bias_active = turn = 0;
-    owner = NULL;
+    reset_bias();
     for (int i = 0; i < MODEL_THREADS; i++)
         parked[i].self.current = &parked[i].task;
 }

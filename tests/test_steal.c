@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* test_steal - what a thief finds on its way, due timers among them, is not lost where its own queues are full. */
+#include "support.h"
+
+static _Atomic long ran;
+
+static void sleep_and_yield(uint32_t random)
+{
+    for (int i = 0; i < 10; i++) {
+        mote_sleep(test_random(&random) % 100 * MOTE_US);
+        for (uint32_t n = test_random(&random) % 4; n > 0; n--)
+            mote_yield();
+    }
+    ran++;
+}
+
+static void start_sleepers(void *arg)
+{
+    (void)arg;
+    long n = scale(1000);
+    ran = 0;
+    for (long i = 0; i < n; i++)
+        CHECK(mote_go(sleep_and_yield, (uint32_t)i + 1) == 0);
+    while (ran < n)
+        mote_sleep(MOTE_MS);
+}
+
+static void test_tasks_woken_by_a_thief_are_not_lost(void **state)
+{
+    (void)state;
+    run_with(&(mote_config){.procs = 8, .queue = 2}, start_sleepers, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tasks_woken_by_a_thief_are_not_lost),
+    };
+    watchdog(60);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
