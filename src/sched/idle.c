@@ -103,7 +103,13 @@ void idle_set_retired(struct worker *w, bool retired)
 {
     lock_take(&rt.idle.lock);
     w->retired = retired;
+    if (retired)
+        atom_add_seq(&rt.idle.retired, 1); /* [W monitor] as asleep */
+    else
+        atom_sub_seq(&rt.idle.retired, 1); /* [W monitor] awake, now look whether the monitor is */
     lock_drop(&rt.idle.lock);
+    if (!retired)
+        monitor_wake();
 }
 
 /* At most half of the awake workers search. */

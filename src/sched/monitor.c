@@ -129,11 +129,12 @@ static void consider_bias(void)
         lock_bias_begin(&one->self);
 }
 
-/* [W monitor] the look after the announcement */
+/* [W monitor] the look after the announcement. All workers, not the procs in use: one whose proc has gone may still have a task
+ * that spins, and another in its next slot. */
 static bool all_asleep(void)
 {
-    uint32_t procs = atom_load_seq(&rt.procs);      /* [W monitor] */
-    return atom_load_seq(&rt.idle.asleep) >= procs; /* [W monitor] */
+    uint32_t workers = atom_load_seq(&rt.live_workers);                                 /* [W monitor] */
+    return atom_load_seq(&rt.idle.asleep) + atom_load_seq(&rt.idle.retired) >= workers; /* [W monitor] */
 }
 
 /* N5: announce, then look; pairs with monitor_wake. */

@@ -93,6 +93,7 @@ struct idle {
     struct lock lock;
     struct worker *first;
     CACHE_ALIGNED _Atomic uint32_t asleep;    /* lock; read by all */
+    _Atomic uint32_t retired;                 /* lock; read by the monitor: workers whose proc is not in use */
     CACHE_ALIGNED _Atomic uint32_t searching; /* workers that look for work, woken ones on their way among them */
 };
 

@@ -104,6 +104,7 @@ static int start_thread(struct worker *w)
     if (error)
         atom_sub_seq(&rt.live_workers, 1); /* seq: our last writes -> end_workers, which frees what we used */
     w->own_thread = error == 0;
+    monitor_wake(); /* it has gone to sleep if all workers had that there were */
     return -error;
 }
 
@@ -203,6 +204,7 @@ static void free_all(void)
     rt.global.first = rt.global.last = NULL;
     atom_store_seq(&rt.global.count, 0); /* seq: as above */
     rt.idle.first = NULL;
+    atom_store_seq(&rt.idle.retired, 0);   /* seq: as above */
     atom_store_seq(&rt.idle.asleep, 0);    /* seq: as above */
     atom_store_seq(&rt.idle.searching, 0); /* seq: as above */
     atom_store_seq(&rt.shared_spawned, 0); /* seq: as above */
