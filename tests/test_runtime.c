@@ -237,6 +237,28 @@ static void test_stop_is_refused_while_run_is_at_work(void **state)
     assert_int_equal(mote_stop(MOTE_FOREVER), 0);
 }
 
+static void *stop_again_and_again(void *arg)
+{
+    while (!stop) {
+        int error = mote_stop(MOTE_FOREVER);
+        CHECK(error == -EBUSY || error == -ESHUTDOWN);
+    }
+    return arg;
+}
+
+static void test_stop_is_refused_at_every_moment_of_run(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    char zero[] = "zero", *argv[] = {zero, NULL};
+    stop = false;
+    assert_int_equal(pthread_create(&thread, NULL, stop_again_and_again, NULL), 0);
+    for (long i = scale(400); i > 0; i--)
+        assert_int_equal(mote_run(give_argc, 1, argv), 1);
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
 /* Stopping */
 
 static void test_stop_at_its_deadline_discards_and_counts(void **state)
@@ -412,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_second_start_and_second_stop_are_refused),
         cmocka_unit_test(test_senseless_settings_are_refused),
         cmocka_unit_test(test_stop_is_refused_while_run_is_at_work),
+        cmocka_unit_test(test_stop_is_refused_at_every_moment_of_run),
         cmocka_unit_test(test_stop_at_its_deadline_discards_and_counts),
         cmocka_unit_test(test_stop_refuses_new_tasks_and_waits_for_the_old),
         cmocka_unit_test(test_a_worker_left_behind_is_not_a_runtime),

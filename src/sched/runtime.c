@@ -341,20 +341,34 @@ PUBLIC int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv
 
 PUBLIC int mote_start(const mote_config *config) { return start(config, false); }
 
+/* U1: from RUNNING to STOPPING. Under the control lock no runtime can end and another begin between the looks. */
+static int begin_stopping(void)
+{
+    take_control(false);
+    uint32_t state = atom_load_seq(&rt.state); /* [R state] */
+    bool by_run = atom_load_rlx(&rt.by_run);   /* rlx: under the control lock */
+    int error = state != RUNTIME_RUNNING ? -ESHUTDOWN : by_run ? -EBUSY : 0;
+    if (!error && !atom_cas_seq(&rt.state, &state, RUNTIME_STOPPING)) /* [R state] one caller wins */
+        error = -ESHUTDOWN;
+    drop_control();
+    /* Plain threads that are inside may have seen RUNNING, and not have counted their task yet: [R visit], runtime_enter. */
+    for (unsigned tries = 0; !error && atom_load_seq(&rt.visitors) > 0; tries++) /* [R visit] */
+        os_back_off(tries);
+    return error;
+}
+
 PUBLIC int mote_stop(int64_t deadline)
 {
     struct worker *w = worker_self();
     if (w)
         return -EDEADLK;
-    uint32_t running = RUNTIME_RUNNING;
-    if (atom_load_seq(&rt.state) == RUNTIME_RUNNING && atom_load_rlx(&rt.by_run)) /* [R state]; rlx: after it */
-        return -EBUSY;
-    if (!atom_cas_seq(&rt.state, &running, RUNTIME_STOPPING)) /* [R state] one caller wins (U1) */
-        return -ESHUTDOWN;
+    int error = begin_stopping();
+    if (error < 0)
+        return error;
     size_t left;
     for (unsigned tries = 0; (left = mote_task_count()) > 0 && os_now() < deadline; tries++)
         os_back_off(tries);
-    int error = close_runtime();
+    error = close_runtime();
     return error < 0 ? error : (int)left;
 }
 
