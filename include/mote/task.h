@@ -41,7 +41,7 @@ typedef struct mote_config {
 
 /* Runs main_fn(argc, argv) as the main task, which is pinned, with a runtime around it, and returns its result when it
  * returns. Tasks still alive then are discarded where they stand, as at the end of a Go program: their stacks and records
- * are freed, and nothing of them runs again. The calling thread works for the runtime meanwhile.
+ * are freed, and nothing of them runs again. The calling thread only waits meanwhile.
  * -EBUSY when a runtime runs already, -EINVAL for settings that make no sense, -ENOMEM, -EAGAIN when no more threads can be
  * started. Not to be called from a task. */
 int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv);
