@@ -113,8 +113,8 @@ static uint64_t wakes(void)
     return n;
 }
 
-/* The bias goes to a worker that has been the only one awake for some looks in a row (base/lock.h). */
-static void consider_bias(void)
+/* The bias goes to a worker that has been the only one awake for some looks in a row (base/lock.h). True: soon, perhaps. */
+static bool consider_bias(void)
 {
     static struct worker *last;
     static uint64_t last_wakes;
@@ -125,8 +125,10 @@ static void consider_bias(void)
     looks = one && one == last && now == last_wakes ? looks + 1 : 0;
     last = one;
     last_wakes = now;
-    if (one && looks >= BIAS_LOOKS)
-        lock_bias_begin(&one->self);
+    if (looks < BIAS_LOOKS)
+        return one != NULL;
+    lock_bias_begin(&one->self);
+    return false;
 }
 
 /* [W monitor] the look after the announcement. All workers, not the procs in use: one whose proc has gone may still have a task
@@ -162,7 +164,7 @@ static void *monitor_main(void *arg)
             pause = PAUSE_MAX;
         } else if (atom_load_seq(&rt.idle.asleep) == 0) { /* seq: only a measure */
             look_at_all(); /* nobody to wake, but a task that polls finds what is raided */
-            pause = PAUSE_BUSY;
+            pause = consider_bias() ? PAUSE_MIN : PAUSE_BUSY;
         } else {
             quiet = 0;
             consider_bias();

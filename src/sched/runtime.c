@@ -84,7 +84,7 @@ static void work(struct worker *w)
     guard_thread_enter(&w->signal_stack); /* without it an overflow just kills without the message */
     mote_self_worker = w;
     if (atom_load_seq(&rt.alone))  /* seq: rare */
-        lock_bias_begin(&w->self); /* no monitor will: there is nobody else to be awake */
+        lock_bias_begin(&w->self); /* sooner than the monitor would */
     worker_loop(w);
     mote_self_worker = NULL;
     guard_thread_leave(w->signal_stack);
@@ -133,7 +133,7 @@ static int start_threads(uint32_t procs)
     for (uint32_t i = 0; !error && i < procs; i++)
         if (!rt.worker[i]->own_thread)
             error = start_thread(rt.worker[i]);
-    if (!error && procs > 1)
+    if (!error)
         error = monitor_start();
     return error;
 }
