@@ -219,8 +219,7 @@ static NOINLINE int go_pinned(struct worker *w, const struct mote__site *site, v
 static NOINLINE int go_with_pointers(struct worker *w, const struct mote__site *site, void (*fn)(void),
                                      const intptr_t *args)
 {
-    if (!(w->self.current->flags & TASK_PINNED))
-        check_arguments(site, args);
+    check_arguments(site, args);
     return SITE_FLAG(site, MOTE__PINNED) ? go_pinned(w, site, fn, args) : go_quickly(w, site, fn, args, 0);
 }
 
@@ -231,7 +230,7 @@ PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intpt
     if (UNLIKELY(!w || !w->proc->records.first || w->proc->id_next == w->proc->id_end || rt.pin_all ||
                  atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
         return go_carefully(site, fn, args);
-    if (MOTE__POINTERS(site->meta))
+    if (MOTE__POINTERS(site->meta) && !(w->self.current->flags & TASK_PINNED))
         return go_with_pointers(w, site, fn, args);
     if (SITE_FLAG(site, MOTE__PINNED))
         return go_pinned(w, site, fn, args);
