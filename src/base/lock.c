@@ -11,7 +11,8 @@
 
 #include "base/os.h"
 
-#define SPIN_ROUNDS 7 /* 1 + 2 + ... + 64 pauses, some microseconds */
+#define SPIN_ROUNDS 3
+#define FIRST_PAUSES 32u /* 32 + 64 + 128 + 256 pauses, some microseconds */
 
 _Atomic uint32_t lock_bias_active;
 static _Atomic uint32_t turn; /* a lock of its own kind: the biased ones can't guard the bias */
@@ -19,7 +20,7 @@ static struct self *owner;
 
 static void pause_longer(unsigned round)
 {
-    for (unsigned i = 0; round <= SPIN_ROUNDS && i < 1u << round; i++)
+    for (unsigned i = 0; round <= SPIN_ROUNDS && i < FIRST_PAUSES << round; i++)
         cpu_relax();
     if (round > SPIN_ROUNDS)
         os_back_off(round - SPIN_ROUNDS);

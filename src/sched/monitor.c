@@ -96,7 +96,8 @@ static struct worker *only_one_awake(void)
     uint32_t made = atom_load_acq(&rt.made), awake = 0; /* [R made] pairs with make_procs */
     lock_take(&rt.idle.lock);
     for (uint32_t i = 0; i < made; i++)
-        if (!rt.worker[i]->asleep && !rt.worker[i]->retired) {
+        if (!rt.worker[i]->asleep && !rt.worker[i]->retired &&
+            !atom_load_rlx(&rt.worker[i]->resting)) { /* rlx: a hint */
             one = rt.worker[i];
             awake++;
         }

@@ -48,6 +48,9 @@ struct proc {
     uint32_t pops;      /* searches that came to the queues (N3) */
     uint32_t crowded;   /* tasks in a row that could not start because others hold every home */
     uint32_t random;
+    uint32_t loot; /* tasks of the last theft, until it is known whether it has paid */
+    int64_t loot_since;
+    int64_t rest;             /* ns: what the last one took that didn't pay */
     uint64_t id_next, id_end; /* task numbers taken in advance */
     struct slab_cache records;
     struct block_caches blocks;
@@ -70,13 +73,14 @@ struct proc {
 
 /* An OS thread that runs tasks. */
 struct worker {
-    struct self self;    /* first (T2); self.current is the running task, or &base */
-    struct proc *proc;   /* itself */
-    int *errno_place;    /* immutable: this thread's errno */
-    struct task *handed; /* itself: what its own stack should run next */
-    struct task base;    /* its own stack, as a context */
-    bool searching;      /* itself: counted in idle.searching */
-    bool trimmed;        /* itself: memory was given back since it last ran a task */
+    struct self self;         /* first (T2); self.current is the running task, or &base */
+    struct proc *proc;        /* itself */
+    int *errno_place;         /* immutable: this thread's errno */
+    struct task *handed;      /* itself: what its own stack should run next */
+    struct task base;         /* its own stack, as a context */
+    bool searching;           /* itself: counted in idle.searching */
+    _Atomic uint32_t resting; /* itself; the monitor reads: after a theft that didn't pay */
+    bool trimmed;             /* itself: memory was given back since it last ran a task */
     struct sanitizer_fiber fiber;
     void *signal_stack;
     pthread_t thread;
@@ -107,6 +111,7 @@ struct runtime {
     bool asymmetric;        /* the heavy barrier exists */
     bool pin_all;           /* every task is pinned */
     int queue;              /* capacity of rings */
+    int64_t theft_pays;     /* ns of work for each stolen task that make a theft worth while */
     struct proc *proc[MAX_PROCS];
     struct worker *worker[MAX_PROCS]; /* [i] holds proc[i] */
     _Atomic uint32_t made;            /* control lock: procs and workers that exist; read by all */

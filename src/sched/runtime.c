@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define THEFT_PAYS 128            /* ns; a switch, and the cache lines that two processors pass to and fro */
 #define END_PATIENCE (1 * MOTE_S) /* for workers whose task doesn't call mote */
 
 struct runtime rt;
@@ -43,7 +44,7 @@ static struct proc *make_proc(unsigned number)
     p->ring.capacity = (uint32_t)rt.queue;
     p->fresh.capacity = rt.queue;
     /* Procs begin their search for homes at different places. */
-    p->home_cache.hand = (unsigned)(number * 0x9e3779b1u) % homes.cap;
+    p->home_cache.window = (unsigned)(number * 0x9e3779b1u) % homes.cap;
     timers_init(&p->timers);
     return p;
 }
@@ -225,6 +226,7 @@ static int prepare(const mote_config *given)
     rt.asymmetric = os_barrier_ready();
     rt.pin_all = c.pinned || sanitizer_pins_all();
     rt.queue = c.queue;
+    rt.theft_pays = THEFT_PAYS;
     rt.main_result = 0;
     if (atom_load_seq(&rt.next_id) == 0)                      /* seq: no worker runs yet, here and below */
         atom_store_seq(&rt.next_id, 1);                       /* numbers go on from runtime to runtime */

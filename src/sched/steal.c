@@ -21,6 +21,14 @@ static uint32_t next_random(struct proc *p)
 
 static uint32_t gcd(uint32_t a, uint32_t b) { return b ? gcd(b, a % b) : a; }
 
+static void note_theft(struct proc *p, uint64_t n)
+{
+    atom_count(&p->n.steals);
+    atom_count_by(&p->n.stolen, n);
+    p->loot = (uint32_t)n;
+    p->loot_since = os_now();
+}
+
 /* Half of the victim's new tasks, oldest first; one is returned. */
 static struct task *steal_fresh(struct proc *p, struct proc *victim)
 {
@@ -32,10 +40,8 @@ static struct task *steal_fresh(struct proc *p, struct proc *victim)
             queue_push(p, got);
         got = t;
     }
-    if (n) {
-        atom_count(&p->n.steals);
-        atom_count_by(&p->n.stolen, n);
-    }
+    if (n)
+        note_theft(p, n);
     return got;
 }
 
@@ -44,8 +50,7 @@ static struct task *steal_from(struct proc *p, struct proc *victim)
     /* runq_steal wants room: a timer that was run on the way may have filled our own ring. */
     uint32_t n = runq_length(&victim->ring) && !runq_length(&p->ring) ? runq_steal(&victim->ring, &p->ring) : 0;
     if (n) {
-        atom_count(&p->n.steals);
-        atom_count_by(&p->n.stolen, n);
+        note_theft(p, n);
         return runq_pop_owner(&p->ring, false);
     }
     return fresh_length(&victim->fresh) ? steal_fresh(p, victim) : NULL;

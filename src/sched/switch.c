@@ -283,7 +283,7 @@ static bool can_restart(const struct task *from, const struct task *t)
            !atom_load_rlx(&home_of(from)->pending); /* rlx: a late look costs one more task's time */
 }
 
-static void restart_in_place(struct worker *w, struct task *from, struct task *t)
+static NORETURN inline void restart_in_place(struct worker *w, struct task *from, struct task *t)
 {
     struct proc *p = w->proc;
     struct home *h = home_of(from);
@@ -339,7 +339,10 @@ static NORETURN NOINLINE void end_for(struct worker *w, struct task *self, struc
 
 static NORETURN NOINLINE void end_searching(struct worker *w, struct task *self)
 {
-    end_for(w, self, worker_search(w->proc));
+    struct task *t = worker_search(w->proc);
+    if (LIKELY(t && can_restart(self, t)))
+        restart_in_place(w, self, t);
+    end_for(w, self, t);
 }
 
 /* As leave, for good. */

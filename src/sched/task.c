@@ -134,7 +134,8 @@ static struct task *make_task(struct proc *p, const struct mote__site *site, voi
 static NOINLINE int queue_driven_out(struct worker *w, struct task *old)
 {
     struct fresh *f = &w->proc->fresh;
-    queue_push(w->proc, old);
+    if (UNLIKELY(atom_load_rlx(&old->state) != TASK_NEW || !fresh_push_owner(f, old))) /* rlx: ours */
+        queue_push(w->proc, old);
     idle_wake_one();
     if (UNLIKELY(fresh_length(f) >= f->capacity) && w->self.current != &w->base)
         switch_give_way();

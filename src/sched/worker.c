@@ -16,6 +16,8 @@
 
 #define CROWD (RUNQ_MAX + FRESH_MAX) /* what the proc's own queues can hold: each of them was tried */
 #define FAIR_TICKS 31
+#define REST_MIN INT64_C(50000) /* ns */
+#define REST_MAX INT64_C(2000000)
 
 static bool timer_due(struct proc *p)
 {
@@ -67,7 +69,7 @@ static struct task *fair_turn(struct proc *p, uint32_t tick)
 
 /* N3. Alone, the queues are emptied without read-modify-writes: announce it, look whether we are alone; set_procs, before the
  * first thief, says that we aren't, passes the heavy barrier, and waits until nobody is at it. */
-static struct task *take_queued(struct proc *p)
+static ALWAYS_INLINE struct task *take_queued(struct proc *p)
 {
     bool fresh_first = ++p->pops % 4 == 0;
     struct task *t = NULL;
@@ -95,10 +97,8 @@ static struct task *take_before(struct proc *p, struct task *next)
     return t;
 }
 
-static struct task *take_next_slot(struct proc *p, uint32_t tick)
+static NOINLINE struct task *take_next_slot(struct proc *p, uint32_t tick)
 {
-    if (!atom_load_rlx(&p->next)) /* rlx: our own but for a raid, which only empties it */
-        return NULL;
     struct task *next = next_swap_owner(p, NULL);
     if (next && tick % TURN == 0 && (runq_length(&p->ring) || fresh_length(&p->fresh)))
         return take_before(p, next);
@@ -119,7 +119,7 @@ struct task *worker_search(struct proc *p)
         if ((t = fair_turn(p, tick)))
             return t;
     }
-    if ((t = take_next_slot(p, tick)))
+    if (atom_load_rlx(&p->next) && (t = take_next_slot(p, tick))) /* rlx: our own but for a raid, which empties it */
         return t;
     return take_queued(p);
 }
@@ -191,6 +191,31 @@ static bool has_tasks(struct proc *p)
     return atom_load_rlx(&p->next) || runq_length(&p->ring) || fresh_length(&p->fresh); /* rlx: our own */
 }
 
+/* To share tasks that run for some hundred nanoseconds costs more than it gains: who has stolen such leaves them to their owner
+ * for a while, and longer every time. It counts neither as asleep nor as searching then: nobody wakes it, and others are woken
+ * as if it were busy. */
+static bool rest_after_theft(struct worker *w)
+{
+    struct proc *p = w->proc;
+    int64_t now = os_now(), work = now - p->loot_since, earliest = timers_earliest(&p->timers);
+    uint32_t loot = p->loot;
+    p->loot = 0;
+    if (loot == 0)
+        return false;
+    if (work >= loot * rt.theft_pays) {
+        p->rest = REST_MIN;
+        return false;
+    }
+    p->rest = p->rest * 2 < REST_MAX ? p->rest * 2 : REST_MAX;
+    uint32_t summons = atom_load_acq(&p->summons); /* [A attention] as in find_work */
+    if (summons & SUMMONS_ATTENTION)
+        return true;
+    atom_store_rlx(&w->resting, 1); /* rlx: for the monitor, a hint */
+    os_futex_wait(&p->summons, summons, earliest < now + p->rest ? earliest : now + p->rest);
+    atom_store_rlx(&w->resting, 0); /* rlx: as above */
+    return true;
+}
+
 static struct task *find_work(struct worker *w)
 {
     struct proc *p = w->proc;
@@ -207,6 +232,8 @@ static struct task *find_work(struct worker *w)
         struct task *t = worker_quick_next(w);
         if (!t && !has_tasks(p))
             t = take_global(p);
+        if (!t && !has_tasks(p) && rest_after_theft(w))
+            continue;
         if (!t && !has_tasks(p) && idle_start_search(w))
             t = steal_work(w);
         if (!t && has_tasks(p))

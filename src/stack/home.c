@@ -16,6 +16,7 @@
 
 #define PAGE ((size_t)4096)
 #define GROUP 16
+#define WINDOW 16
 #define TRIM_PART 32 /* homes that are trimmed while others wait */
 
 struct home_table homes;
@@ -201,7 +202,16 @@ struct task *home_pend(struct home *h, struct task *t)
     return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] whoever swaps has them all */
 }
 
-/* A home that may have tasks: a vacated one, a new one, else the next in turn that nobody holds. */
+/* The i-th home, counted round the table, if nobody holds it. */
+static struct home *try_to_share(unsigned i)
+{
+    unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
+    struct home *h = &homes.at[1 + (i < copied ? i : i % copied)];
+    return !atom_load_rlx(&h->word) && home_acquire(h) ? h : NULL; /* rlx: spares the compare-and-swap */
+}
+
+/* A home that may have tasks: a vacated one, a new one, else the next in turn that nobody holds. Each proc turns round in a few
+ * homes of its own choice: their stacks stay in the first-level cache while thousands of tasks start. */
 static struct home *take_shared(struct home_cache *cache)
 {
     while (cache->hints) {
@@ -219,14 +229,16 @@ static struct home *take_shared(struct home_cache *cache)
             if (home_acquire(h))
                 return h;
     }
-    unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
-    for (unsigned i = 0; i < copied; i++) {
-        if (++cache->hand > copied)
-            cache->hand = 1;
-        h = &homes.at[cache->hand];
-        if (!atom_load_rlx(&h->word) && home_acquire(h)) /* rlx: spares the compare-and-swap */
+    for (unsigned i = 0; i < WINDOW; i++) {
+        unsigned at = cache->window + cache->hand;
+        cache->hand = (cache->hand + 1) % WINDOW;
+        if ((h = try_to_share(at)))
             return h;
     }
+    unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
+    for (unsigned i = 0; i < copied; i++)
+        if ((h = try_to_share(cache->window + i)))
+            return h;
     return NULL;
 }
 

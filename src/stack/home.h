@@ -69,7 +69,8 @@ struct home_cache {
     unsigned count[2];
     uint16_t hint[4]; /* homes vacated last in mode SHARED: perhaps still without an occupant */
     unsigned hints;
-    unsigned hand; /* where the search for somebody else's home goes on */
+    unsigned window; /* immutable: where the homes begin among which it looks first for somebody else's */
+    unsigned hand;   /* which of them is next */
 };
 
 /* 0 or -ENOMEM. */
