@@ -4,15 +4,16 @@
  * Holds:  L1, L2. L3 one bias at a time: `owner` and lock_bias_active change under `turn`.
  *         L4 when a bias has ended, its soloist is not inside lock_take_solo with the bias seen: it would take back its solo when
  *            that is a new soloist's already. So the end waits for `trying` to be 0.
- * Why:    the pauses double, so under contention the present holder gets several sections done while the line is his; measured
- *         on two cores this gives more sections a second than a fair hand-over.
+ * Why:    the first pause is long already, so under contention the present holder gets many sections done while the line is his:
+ *         a fair hand-over moves the line for each of them. Measured on two cores: a message through a contended channel takes
+ *         16 ns this way, 24 when the pauses begin with one and double.
  */
 #include "base/lock.h"
 
 #include "base/os.h"
 
-#define SPIN_ROUNDS 3
-#define FIRST_PAUSES 32u /* 32 + 64 + 128 + 256 pauses, some microseconds */
+#define SPIN_ROUNDS 2
+#define FIRST_PAUSES 128u /* 128 + 256 + 512 pauses, some microseconds */
 
 _Atomic uint32_t lock_bias_active;
 static _Atomic uint32_t turn; /* a lock of its own kind: the biased ones can't guard the bias */

@@ -18,7 +18,7 @@
 #define QUIET_ROUNDS 10
 #define BIAS_LOOKS 3
 #define OLD INT64_C(10000000) /* ns that a new task waits before it is favoured */
-#define GRANTS 16
+#define GRANTS 1
 
 /* What was seen of each proc at the last look. */
 static struct {
