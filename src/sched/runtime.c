@@ -43,8 +43,7 @@ static struct proc *make_proc(unsigned number)
     atom_store_rlx(&p->summons, rt.asymmetric ? 0 : SUMMONS_ATOMIC); /* rlx: published by [R made] */
     p->ring.capacity = (uint32_t)rt.queue;
     p->fresh.capacity = rt.queue;
-    /* Procs begin their search for homes at different places. */
-    p->home_cache.window = (unsigned)(number * 0x9e3779b1u) % homes.cap;
+    p->home_cache.window = number * HOME_WINDOW % homes.cap;
     timers_init(&p->timers);
     return p;
 }

@@ -16,7 +16,6 @@
 
 #define PAGE ((size_t)4096)
 #define GROUP 16
-#define WINDOW 16
 #define TRIM_PART 32 /* homes that are trimmed while others wait */
 
 struct home_table homes;
@@ -210,8 +209,8 @@ static struct home *try_to_share(unsigned i)
     return !atom_load_rlx(&h->word) && home_acquire(h) ? h : NULL; /* rlx: spares the compare-and-swap */
 }
 
-/* A home that may have tasks: a vacated one, a new one, else the next in turn that nobody holds. Each proc turns round in a few
- * homes of its own choice: their stacks stay in the first-level cache while thousands of tasks start. */
+/* A home that may have tasks: a vacated one, a new one, else the next in turn that nobody holds. Each proc turns round in
+ * some homes of its own: their stacks stay in a near cache while thousands of tasks start. */
 static struct home *take_shared(struct home_cache *cache)
 {
     while (cache->hints) {
@@ -229,9 +228,9 @@ static struct home *take_shared(struct home_cache *cache)
             if (home_acquire(h))
                 return h;
     }
-    for (unsigned i = 0; i < WINDOW; i++) {
+    for (unsigned i = 0; i < HOME_WINDOW; i++) {
         unsigned at = cache->window + cache->hand;
-        cache->hand = (cache->hand + 1) % WINDOW;
+        cache->hand = (cache->hand + 1) % HOME_WINDOW;
         if ((h = try_to_share(at)))
             return h;
     }

@@ -49,6 +49,7 @@ struct home {
 #define HOME_GUARD ((size_t)64 << 10)
 #define HOME_KEEP ((size_t)16 << 10) /* bytes below the top that are never given back */
 #define HOME_MAX 65535
+#define HOME_WINDOW 128 /* homes that a proc prefers for its new tasks, once all have tasks */
 
 struct home_table {
     struct home *at;       /* [1 .. HOME_MAX] */
