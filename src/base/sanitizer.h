@@ -66,12 +66,18 @@ struct sanitizer_fiber {
 static inline void sanitizer_stack_made(void *low, size_t size)
 {
     (void)low, (void)size;
-#if UNDER_ASAN
-    ASAN_UNPOISON_MEMORY_REGION(low, size); /* another runtime's tasks may have been discarded at the same addresses */
-#endif
 #ifdef MOTE_VALGRIND
     if (RUNNING_ON_VALGRIND)
         (void)VALGRIND_STACK_REGISTER(low, (char *)low + size);
+#endif
+}
+
+/* The frames from sp up to top never return: something else may come to lie at these addresses. */
+static inline void sanitizer_stack_discarded(void *sp, void *top)
+{
+    (void)sp, (void)top;
+#if UNDER_ASAN
+    ASAN_UNPOISON_MEMORY_REGION(sp, (size_t)((char *)top - (char *)sp));
 #endif
 }
 

@@ -154,6 +154,8 @@ static void discard(void *object, void *arg)
     (void)arg;
     if (atom_load_rlx(&t->state) == TASK_FREE) /* rlx: nothing else runs */
         return;
+    if (t->home != 0 && atom_load_rlx(&t->state) != TASK_DONE) /* rlx: as above */
+        sanitizer_stack_discarded(t->sp, home_of(t)->top);
     if (t->flags & TASK_MAILBOX_BLOCK)
         discard_mailbox(t);
     if (t->image_class > BLOCK_SLAB_CLASSES)
