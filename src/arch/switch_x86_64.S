@@ -6,7 +6,8 @@
  *         stored takes 6 ns, loading both 1 ns (measured; src/DECISIONS.md).
  *         Marked for IBT (landing pads) but not for shadow stacks, which a switch of stacks would have to switch as well.
  */
-#define TASK_SP 8 /* offsetof(struct task, sp); checked in sched/switch.c */
+#define TASK_SP 8       /* offsetof(struct task, sp); checked in sched/switch.c */
+#define SELF_LEFT_AT 16 /* offsetof(struct self, left_at); the same */
 
         .text
 
@@ -114,10 +115,32 @@ call_start:
         movq    16(%rsi), %rsi
         call    *%rax
         movq    %rax, %rdi
-        call    switch_returned
-        ud2
+        pushq   $0              /* no return address, but the alignment of a function's entry */
+        jmp     switch_returned /* a jump: X4 */
         .cfi_endproc
         .size   switch_restart, . - switch_restart
+
+/* What a return becomes in a function that is marked SWITCH_RETURNS; the name is gcc's. */
+        .globl  __x86_return_thunk
+        .hidden __x86_return_thunk
+        .type   __x86_return_thunk, @function
+        .p2align 4
+__x86_return_thunk:
+        .cfi_startproc
+        movq    mote_self_worker@gottpoff(%rip), %rcx
+        movq    %fs:(%rcx), %rcx
+        testq   %rcx, %rcx      /* a plain thread */
+        je      1f
+        movq    SELF_LEFT_AT(%rcx), %rcx
+        cmpq    %rcx, (%rsp)
+        jne     2f
+1:      ret
+2:      popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        .cfi_register rip, rcx
+        notrack jmp *%rcx
+        .cfi_endproc
+        .size   __x86_return_thunk, . - __x86_return_thunk
 
         .section .rodata
         .p2align 2

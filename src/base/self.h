@@ -19,6 +19,7 @@ struct self {
     _Atomic uint32_t bias;   /* lock.h: 1 while this thread is the soloist */
     _Atomic uint32_t trying; /* lock.h: 1 while it takes a lock as the soloist */
     struct task *current;    /* itself: the running task's record, or the worker's own */
+    const void *left_at;     /* itself: where the task that parked last would have returned (arch/switch.h) */
 };
 
 extern __thread void *mote_self_worker __attribute__((tls_model("initial-exec"), visibility("hidden")));

@@ -9,6 +9,7 @@
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
 
+#include "arch/switch.h"
 #include "base/block.h"
 #include "base/lock.h"
 #include "base/record.h"
@@ -27,6 +28,14 @@ static inline struct task *sched_self(void)
  * released when self can be woken, and not taken again. wait_on is what reports name. Returns self, so that nobody need keep it. Switches; a plain
  * thread blocks. */
 struct task *sched_park(struct task *self, struct lock *lock, const void *wait_on);
+
+/* The first thing in a function that is marked SWITCH_RETURNS (arch/switch.h). */
+static inline void sched_note_return(const void *address)
+{
+    struct self *w = self_read();
+    if (LIKELY(w != NULL))
+        w->left_at = address;
+}
 
 /* Makes a parked task ready to run: soon, on this proc, if the caller is a task. Each park takes exactly one. Never switches. */
 void sched_ready(struct task *t);

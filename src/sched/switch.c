@@ -5,6 +5,8 @@
  *         W1 a switch goes from stack to stack. Only when the next task's home is the one we stand on (S3), or nothing is at
  *         hand, does it go by way of the worker's own stack.
  *         W2 until the next context has run switch_arrived, `from` is neither in a queue nor visible to wakers.
+ *         W4 a processor predicts a return by the calls that it has seen, and another task's were the last. So where a task
+ *         leaves for another, nothing is called that won't return: a tail call instead (arch/switch.h, X4).
  *         W3 between the choice of the next task and the switch nothing reads thread-local storage (T1).
  * Not here: which task is next (worker.c).
  */
@@ -19,6 +21,7 @@
 #include <stddef.h>
 
 _Static_assert(offsetof(struct task, sp) == 8, "TASK_SP in arch/switch_*.S");
+_Static_assert(offsetof(struct self, left_at) == 16, "SELF_LEFT_AT in arch/switch_*.S");
 _Static_assert(RECORD_SIZE % CACHE_LINE == 0, "R1");
 _Static_assert(offsetof(struct worker, self) == 0, "T2");
 
@@ -283,7 +286,7 @@ static bool can_restart(const struct task *from, const struct task *t)
            !atom_load_rlx(&home_of(from)->pending); /* rlx: a late look costs one more task's time */
 }
 
-static NORETURN inline void restart_in_place(struct worker *w, struct task *from, struct task *t)
+static inline void restart_in_place(struct worker *w, struct task *from, struct task *t)
 {
     struct proc *p = w->proc;
     struct home *h = home_of(from);
@@ -318,15 +321,18 @@ static intptr_t widened(const struct task *t, intptr_t result)
     }
 }
 
-static NORETURN NOINLINE void end_for(struct worker *w, struct task *self, struct task *t)
+/* W4: what ends a task is jumped to, never called. */
+static NOINLINE void end_for(struct worker *w, struct task *self, struct task *t)
 {
     for (; t; t = worker_quick_next(w)) {
-        if (can_restart(self, t))
+        if (can_restart(self, t)) {
             restart_in_place(w, self, t);
+            return;
+        }
         enum prepared state = prepare(w->proc, self, t);
         if (state == PREPARED) {
             go_to(w, self, t, AFTER_END);
-            __builtin_unreachable();
+            return;
         }
         if (state == PREPARE_OURS) {
             w->handed = t;
@@ -334,29 +340,30 @@ static NORETURN NOINLINE void end_for(struct worker *w, struct task *self, struc
         }
     }
     go_to_base(w, self, AFTER_END);
-    __builtin_unreachable();
 }
 
-static NORETURN NOINLINE void end_searching(struct worker *w, struct task *self)
+static NOINLINE void end_searching(struct worker *w, struct task *self)
 {
     struct task *t = worker_search(w->proc);
     if (LIKELY(t && can_restart(self, t)))
         restart_in_place(w, self, t);
-    end_for(w, self, t);
+    else
+        end_for(w, self, t);
 }
 
 /* As leave, for good. */
-static NORETURN void end(struct worker *w, struct task *self)
+static inline void end(struct worker *w, struct task *self)
 {
     struct task *t = worker_next_slot(w->proc);
-    if (!t)
+    if (!t) {
         end_searching(w, self);
-    if (t->home == 0 || UNDER_ASAN || UNDER_TSAN || !stack_in_place(t))
+    } else if (t->home == 0 || UNDER_ASAN || UNDER_TSAN || !stack_in_place(t)) {
         end_for(w, self, t);
-    w->self.current = t;
-    atom_store_rlx(&t->state, TASK_RUNNING); /* rlx: for reports */
-    switch_to(self, AFTER_END, t->sp);
-    __builtin_unreachable();
+    } else {
+        w->self.current = t;
+        atom_store_rlx(&t->state, TASK_RUNNING); /* rlx: for reports */
+        switch_to(self, AFTER_END, t->sp);
+    }
 }
 
 void switch_returned(intptr_t result)
@@ -377,6 +384,7 @@ PUBLIC void mote_exit(void)
     self->mailbox = 0;
     sanitizer_abandon_frames();
     end(w, self);
+    __builtin_unreachable();
 }
 
 struct task *sched_park(struct task *self, struct lock *lock, const void *wait_on)
@@ -389,8 +397,9 @@ struct task *sched_park(struct task *self, struct lock *lock, const void *wait_o
     return leave(w, self, (uintptr_t)lock);
 }
 
-void sched_yield_now(void)
+SWITCH_RETURNS void sched_yield_now(void)
 {
+    sched_note_return(__builtin_return_address(0));
     struct worker *w = worker_self();
     struct task *self = w->self.current;
     struct task *t;

@@ -121,8 +121,9 @@ static NOINLINE int not_sent(struct task *self)
 }
 
 /* The element is in the mailbox. */
-static NOINLINE int park_to_send(struct mote__chan *c, struct task *self)
+static SWITCH_RETURNS NOINLINE int park_to_send(struct mote__chan *c, struct task *self)
 {
+    sched_note_return(__builtin_return_address(0));
     self->status = -EPIPE; /* C3 */
     waitq_push(&c->senders, self);
     self = sched_park(self, &c->lock, c);
@@ -208,8 +209,9 @@ static NOINLINE int take_element(struct task *self, void *to)
 
 /* The element arrives in the mailbox; the channel isn't touched afterwards (C4). A parked task's frames end here: only `to` is
  * kept across the park, and nothing that would make the frame larger is done in line. */
-static NOINLINE int park_to_receive(struct mote__chan *c, void *to, struct task *self)
+static SWITCH_RETURNS NOINLINE int park_to_receive(struct mote__chan *c, void *to, struct task *self)
 {
+    sched_note_return(__builtin_return_address(0));
     self->status = -EPIPE; /* C3 */
     waitq_push(&c->receivers, self);
     self = sched_park(self, &c->lock, c);
