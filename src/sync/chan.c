@@ -95,7 +95,7 @@ static NOINLINE int hand_over_block(struct mote__chan *c, struct task *receiver,
     int error = mailbox_put(receiver, value, c->size);
     if (UNLIKELY(error < 0))
         return drop_and_return(c, error);
-    waitq_pop(&c->receivers);
+    waitq_drop(&c->receivers, receiver);
     receiver->status = 0;
     lock_drop(&c->lock);
     sched_ready(receiver);
@@ -107,7 +107,7 @@ static NOINLINE int hand_over(struct mote__chan *c, struct task *receiver, const
 {
     if (UNLIKELY(!mailbox_put_quickly(receiver, value, c->size)))
         return hand_over_block(c, receiver, value);
-    waitq_pop(&c->receivers);
+    waitq_drop(&c->receivers, receiver);
     receiver->status = 0;
     lock_drop(&c->lock);
     sched_ready(receiver);
@@ -239,7 +239,7 @@ static NOINLINE int receive_from_block(struct mote__chan *c, void *to, struct ta
 /* From the sender that was first in line. */
 static NOINLINE int receive_from(struct mote__chan *c, void *to, struct task *sender)
 {
-    waitq_pop(&c->senders);
+    waitq_drop(&c->senders, sender);
     if (UNLIKELY(!mailbox_take_quickly(sender, to)))
         return receive_from_block(c, to, sender);
     sender->status = 0;

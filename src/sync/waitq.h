@@ -30,15 +30,11 @@ static inline void waitq_push(struct waitq *q, struct task *t)
         q->threads = true;
 }
 
-/* NULL when nobody waits. */
-static inline struct task *waitq_pop(struct waitq *q)
+/* t is the first. */
+static inline void waitq_drop(struct waitq *q, struct task *t)
 {
-    struct task *t = q->first;
-    if (t) {
-        q->first = t->next;
-        q->count--;
-    }
-    return t;
+    q->first = t->next;
+    q->count--;
 }
 
 /* Makes everyone ready who was in the list; the caller took it out under the lock and has released that. */
