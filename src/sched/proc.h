@@ -21,7 +21,7 @@
 #include <pthread.h>
 
 #define MAX_PROCS 1024
-#define TURN 4 /* at every so manieth search the queues come before the next slot (N1) */
+#define TURN 4 /* at every TURN-th search the queues come before the next slot (N1) */
 
 struct worker;
 

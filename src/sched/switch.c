@@ -5,9 +5,9 @@
  *         W1 a switch goes from stack to stack. Only when the next task's home is the one we stand on (S3), or nothing is at
  *         hand, does it go by way of the worker's own stack.
  *         W2 until the next context has run switch_arrived, `from` is neither in a queue nor visible to wakers.
+ *         W3 between the choice of the next task and the switch nothing reads thread-local storage (T1).
  *         W4 a processor predicts a return by the calls that it has seen, and another task's were the last. So where a task
  *         leaves for another, nothing is called that won't return: a tail call instead (arch/switch.h, X4).
- *         W3 between the choice of the next task and the switch nothing reads thread-local storage (T1).
  * Not here: which task is next (worker.c).
  */
 #include "arch/switch.h"
