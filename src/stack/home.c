@@ -205,6 +205,8 @@ struct task *home_pend(struct home *h, struct task *t)
 static struct home *try_to_share(unsigned i)
 {
     unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
+    if (UNLIKELY(copied == 0))
+        return NULL;
     struct home *h = &homes.at[1 + (i < copied ? i : i % copied)];
     return !atom_load_rlx(&h->word) && home_acquire(h) ? h : NULL; /* rlx: spares the compare-and-swap */
 }
