@@ -152,6 +152,82 @@ static void test_no_memory_leaves_timers_where_they_are(void **state)
     assert_int_equal(timers_run(&second, 100), 101);
 }
 
+static void repeat(struct timer *t)
+{
+    note(t);
+    t->when += 10;
+    t->again = t->when <= 50;
+}
+
+static void test_a_kept_timer_can_be_armed_again_by_its_function(void **state)
+{
+    (void)state;
+    for (int i = 1; i < 64; i++)
+        arm(&heap, i, 1000);
+    arm(&heap, 0, 10);
+    timer[0].fire = repeat;
+    timer[0].kind = TIMER_KEPT;
+    timers_fail(true); /* the heap is full: M5 */
+    for (int now = 9; now < 100; now += 10)
+        assert_int_equal(timers_run(&heap, now), now > 9 && now <= 59);
+    timers_fail(false);
+    assert_int_equal(fired, 5);
+    assert_heap(&heap);
+    assert_int_equal(heap.firing, 0);
+    assert_false(timer_cancel(&timer[0]));
+    arm(&heap, 0, 10);
+    timer[0].fire = repeat;
+    assert_int_equal(timers_run(&heap, 10), 1);
+    assert_true(timer_cancel(&timer[0]));
+    assert_false(timer_cancel(&timer[0]));
+    assert_int_equal(timers_run(&heap, 500), 0);
+    assert_int_equal(timers_run(&heap, 1000), 63);
+}
+
+static void go_by(struct timer *t)
+{
+    fired += atom_load_rlx(&t->fired) == TIMER_DROPPED ? 100 : 1;
+    free(t);
+}
+
+static void test_the_end_leaves_each_timer_to_its_owner(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct timer *loose = calloc(1, sizeof *loose), *block = calloc(1, sizeof *block);
+        assert_true(loose && block);
+        *loose = (struct timer){.when = i, .fire = go_by, .kind = TIMER_LOOSE};
+        *block = (struct timer){.when = 10 + i, .fire = note};
+        assert_int_equal(timer_add(&heap, loose), 0);
+        assert_int_equal(timer_add(&heap, block), 0);
+    }
+    arm(&heap, 0, 10);
+    timer[0].kind = TIMER_KEPT;
+    assert_int_equal(timers_run(&heap, 1), 2);
+    timers_close(&heap);
+    assert_int_equal(fired, 102);
+    assert_false(timer_cancel(&timer[0]));
+}
+
+static void test_the_heap_gets_smaller(void **state)
+{
+    (void)state;
+    for (int i = 0; i < TIMERS; i++)
+        arm(&heap, i, i);
+    assert_int_equal(heap.room, 1024);
+    assert_int_equal(timers_run(&heap, TIMERS - 129), TIMERS - 128);
+    assert_int_equal(heap.room, 1024);
+    assert_true(timer_cancel(&timer[TIMERS - 1]));
+    assert_int_equal(heap.room, 256);
+    assert_heap(&heap);
+    timers_fail(true); /* then it stays as it is */
+    assert_int_equal(timers_run(&heap, TIMERS - 11), 118);
+    timers_fail(false);
+    assert_int_equal(heap.room, 256);
+    assert_int_equal(timers_run(&heap, TIMERS), 9);
+    assert_int_equal(heap.room, 64);
+}
+
 static _Atomic uint32_t fires[TIMERS], stop;
 
 static void count_fire(struct timer *t) { atom_store_seq((_Atomic uint32_t *)t->arg, 1); }
@@ -224,6 +300,9 @@ int main(void)
         TEST(test_cancel_says_whether_it_fired),
         TEST(test_move),
         TEST(test_no_memory_leaves_timers_where_they_are),
+        TEST(test_a_kept_timer_can_be_armed_again_by_its_function),
+        TEST(test_the_end_leaves_each_timer_to_its_owner),
+        TEST(test_the_heap_gets_smaller),
         TEST(test_cancel_against_fire),
     };
     watchdog(120);

@@ -175,6 +175,29 @@ bool runtime_enter(void)
 
 void runtime_leave(void) { atom_sub_seq(&rt.visitors, 1); } /* [R visit] what we touched -> close_runtime */
 
+bool sched_timers_hold(void)
+{
+    if (worker_self())
+        return true;
+    for (unsigned tries = 0; !runtime_enter(); tries++) {
+        uint32_t state = atom_load_seq(&rt.state); /* [R state] */
+        if (state == RUNTIME_LEFT) {               /* its memory stays */
+            atom_add_seq(&rt.visitors, 1);         /* seq: nobody looks at it any more */
+            return true;
+        }
+        if (state == RUNTIME_NONE || state == RUNTIME_STARTING)
+            return false;
+        os_back_off(tries);
+    }
+    return true;
+}
+
+void sched_timers_release(void)
+{
+    if (!worker_self())
+        runtime_leave();
+}
+
 /* False: the runtime ends, or has ended: a worker that waited on would keep it from ending. */
 static bool take_control(bool while_running)
 {

@@ -47,6 +47,11 @@ struct timer;
 /* Arms a timer on the caller's proc, or on any when the caller is a plain thread. -ENOMEM, -ESHUTDOWN. */
 int sched_timer_add(struct timer *t);
 
+/* For plain threads, around timer_cancel: meanwhile the runtime doesn't end. False: none runs, so no timer is armed. Waits while
+ * one is ending: hold no lock. Nothing to do for tasks and for the functions of timers. */
+bool sched_timers_hold(void);
+void sched_timers_release(void);
+
 /* Lets other ready tasks run first. */
 void sched_yield_now(void);
 

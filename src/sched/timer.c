@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* timer - calls that become due at a point in time.
  * Job:    see timer.h.
- * Holds:  M1-M3.
+ * Holds:  M1-M5.
  * Why:    four children a node: half the depth of a binary heap, and siblings share a cache line.
  */
 #include "sched/timer.h"
@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define ROOM_MIN 64
 
 static _Atomic bool failing;
 
@@ -21,10 +23,22 @@ void timers_init(struct timers *ts)
     atom_store_rlx(&ts->earliest, INT64_MAX); /* rlx: not shared yet */
 }
 
+static void leave_to_owner(struct timer *t)
+{
+    if (t->kind == TIMER_LOOSE) {
+        atom_store_rlx(&t->fired, TIMER_DROPPED); /* rlx: for its function, in this thread */
+        t->fire(t);
+    } else if (t->kind == TIMER_KEPT) {
+        timer_over(t);
+    } else {
+        free(t);
+    }
+}
+
 void timers_close(struct timers *ts)
 {
     for (uint32_t i = 0; i < ts->count; i++)
-        free(ts->heap[i]);
+        leave_to_owner(ts->heap[i]);
     free(ts->heap);
     ts->heap = NULL;
     ts->count = ts->room = 0;
@@ -71,28 +85,40 @@ static void note_earliest(struct timers *ts)
     atom_store_seq(&ts->earliest, ts->count ? ts->heap[0]->when : INT64_MAX); /* [I sleep] as for globq_push */
 }
 
+static int resize(struct timers *ts, uint32_t room)
+{
+    bool fail = atom_load_rlx(&failing); /* rlx: a test's switch */
+    struct timer **heap = fail ? NULL : realloc(ts->heap, room * sizeof *heap);
+    if (!heap)
+        return -ENOMEM;
+    ts->heap = heap;
+    ts->room = room;
+    return 0;
+}
+
+/* A crowd has gone: the next one must be as large before the heap grows again. */
+static inline void give_back(struct timers *ts)
+{
+    if (UNLIKELY(ts->room > ROOM_MIN && ts->count + ts->firing < ts->room / 8))
+        (void)resize(ts, ts->room / 4);
+}
+
 static void remove_at(struct timers *ts, uint32_t i)
 {
     struct timer *last = ts->heap[--ts->count];
     if (i == ts->count)
-        return;
-    if (i > 0 && last->when < ts->heap[(i - 1) / 4]->when)
+        ; /* it was the last itself */
+    else if (i > 0 && last->when < ts->heap[(i - 1) / 4]->when)
         sift_up(ts, i, last);
     else
         sift_down(ts, i, last);
+    give_back(ts);
 }
 
 static int insert(struct timers *ts, struct timer *t)
 {
-    if (ts->count == ts->room) {
-        uint32_t room = ts->room ? ts->room * 2 : 64;
-        bool fail = atom_load_rlx(&failing); /* rlx: a test's switch */
-        struct timer **heap = fail ? NULL : realloc(ts->heap, room * sizeof *heap);
-        if (!heap)
-            return -ENOMEM;
-        ts->heap = heap;
-        ts->room = room;
-    }
+    if (ts->count + ts->firing == ts->room && resize(ts, ts->room ? ts->room * 2 : ROOM_MIN) < 0)
+        return -ENOMEM;
     atom_store_rlx(&t->in, ts); /* rlx: under the lock */
     sift_up(ts, ts->count++, t);
     note_earliest(ts);
@@ -101,29 +127,57 @@ static int insert(struct timers *ts, struct timer *t)
 
 int timer_add(struct timers *ts, struct timer *t)
 {
-    atom_store_rlx(&t->fired, 0); /* rlx: the lock publishes it */
+    atom_store_rlx(&t->fired, TIMER_ARMED); /* rlx: the lock publishes it */
     lock_take(&ts->lock);
     int error = insert(ts, t);
     lock_drop(&ts->lock);
+    if (error < 0)
+        atom_store_rlx(&t->fired, TIMER_OVER); /* rlx: nobody else has seen it */
     return error;
 }
 
 bool timer_cancel(struct timer *t)
 {
-    for (unsigned tries = 0;; tries++) {
-        struct timers *ts = atom_load_rlx(&t->in); /* rlx: checked under the lock */
+    for (unsigned tries = 0; atom_load_acq(&t->fired) != TIMER_OVER; tries++) { /* [M fired] what it did -> us */
+        struct timers *ts = atom_load_rlx(&t->in);                              /* rlx: checked under the lock */
         lock_take(&ts->lock);
-        if (atom_load_rlx(&t->in) == ts && atom_load_rlx(&t->fired) == 0) { /* rlx: under the lock */
+        if (atom_load_rlx(&t->in) == ts && atom_load_rlx(&t->fired) == TIMER_ARMED) { /* rlx: under the lock */
             remove_at(ts, t->index);
             note_earliest(ts);
+            atom_store_rlx(&t->fired, TIMER_OVER); /* rlx: as above */
             lock_drop(&ts->lock);
             return true;
         }
         lock_drop(&ts->lock);
-        if (atom_load_acq(&t->fired) == 2) /* [M fired] what the function did -> us */
-            return false;
         os_back_off(tries);
     }
+    return false;
+}
+
+/* Its function has returned. */
+static void end_kept(struct timers *ts, struct timer *t)
+{
+    lock_take(&ts->lock);
+    ts->firing--;
+    bool again = t->again;
+    if (again) {
+        t->again = false;
+        insert(ts, t);                          /* M5 */
+        atom_store_rlx(&t->fired, TIMER_ARMED); /* rlx: under the lock */
+    }
+    lock_drop(&ts->lock);
+    if (!again)
+        timer_over(t);
+}
+
+static void call_function(struct timers *ts, struct timer *t)
+{
+    unsigned kind = t->kind; /* a loose timer may be gone when its function returns */
+    t->fire(t);
+    if (kind == TIMER_KEPT)
+        end_kept(ts, t);
+    else if (kind == TIMER_BLOCK)
+        timer_over(t);
 }
 
 int timers_run(struct timers *ts, int64_t now)
@@ -136,12 +190,12 @@ int timers_run(struct timers *ts, int64_t now)
             lock_drop(&ts->lock);
             break;
         }
+        ts->firing += t->kind == TIMER_KEPT; /* M5: before the heap may shrink */
         remove_at(ts, 0);
         note_earliest(ts);
-        atom_store_rlx(&t->fired, 1); /* rlx: under the lock */
+        atom_store_rlx(&t->fired, TIMER_FIRING); /* rlx: under the lock */
         lock_drop(&ts->lock);
-        t->fire(t);
-        atom_store_rel(&t->fired, 2); /* [M fired] what the function did -> timer_cancel */
+        call_function(ts, t);
         n++;
     }
     return n;
@@ -158,6 +212,7 @@ int timers_move(struct timers *from, struct timers *to)
         if (!error)
             from->count--;
     }
+    give_back(from);
     note_earliest(from);
     lock_drop(&to->lock);
     lock_drop(&from->lock);

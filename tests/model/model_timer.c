@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model_timer - a timer that is cancelled while it fires, or while it moves to another heap.
- * Checks: M1-M4 of sched/timer.h: it fires or it is cancelled, one of them; when timer_cancel returns nobody touches it any more.
+ * Checks: M1-M5 of sched/timer.h: it fires or it is cancelled, one of them; when timer_cancel returns nobody touches it any more.
  */
 #include "reset.h"
 
@@ -65,6 +65,51 @@ static void check(void)
         MODEL_CHECK(first.heap[i] == &other && other.index == i);
 }
 
+/* A kept timer that its function arms again: cancelled, it is quiet. */
+static void on_tick(struct timer *t)
+{
+    MODEL_CHECK(!over);
+    model_point();
+    atom_store_rlx(&work, 1);
+    t->again = t->when++ < 7;
+}
+
+static void cancel_tick(void)
+{
+    timer_cancel(&timer);
+    over = true;
+    MODEL_CHECK(!timer_cancel(&timer));
+    model_free(&timer, sizeof timer);
+}
+
+static void run_ticks(void)
+{
+    for (int now = 5; now <= 8; now++)
+        timers_run(&first, now);
+}
+
+static void setup_tick(void)
+{
+    setup();
+    timer_cancel(&timer);
+    timer = (struct timer){.when = 5, .fire = on_tick, .kind = TIMER_KEPT};
+    timer_add(&first, &timer);
+}
+
+/* A loose one that ends itself, and is freed by who cancels it. */
+static void on_end(struct timer *t)
+{
+    on_time(t);
+    timer_over(t);
+}
+
+static void setup_loose(void)
+{
+    setup();
+    timer.fire = on_end;
+    timer.kind = TIMER_LOOSE;
+}
+
 #define BASE .setup = setup, .check = check
 
 static const struct model models[] = {
@@ -72,6 +117,13 @@ static const struct model models[] = {
     {BASE, .name = "fire_two", .thread = {cancel, run_first, run_first}, .preemptions = 2},
     {BASE, .name = "add", .thread = {cancel, run_first, add_other}, .preemptions = 2},
     {BASE, .name = "move", .thread = {cancel, run_both, move}, .preemptions = 2},
+    {.setup = setup_tick, .check = check, .name = "again", .thread = {cancel_tick, run_ticks}, .preemptions = 2},
+    {.setup = setup_tick,
+     .check = check,
+     .name = "again_move",
+     .thread = {cancel_tick, run_ticks, move},
+     .preemptions = 1},
+    {.setup = setup_loose, .check = check, .name = "loose", .thread = {cancel, run_first}, .preemptions = 3},
     {BASE, .name = "chance", .thread = {cancel, run_both, move, add_other}, .random = 30000},
 };
 
