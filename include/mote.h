@@ -4,6 +4,7 @@
 #define MOTE_H
 
 #include <mote/chan.h>
+#include <mote/context.h>
 #include <mote/debug.h>
 #include <mote/sync.h>
 #include <mote/task.h>

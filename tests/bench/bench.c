@@ -41,6 +41,7 @@ static const struct item items[] = {
     {"churn", 100000, 10000, bench_churn, false},
     {"churn_1m", 1000000, 100000, bench_churn, true},
     {"sleepers", 100000, 10000, bench_sleepers, false},
+    {"ctx_cancel", 100000, 10000, bench_ctx_cancel, false},
     {"thread_spawn", 10000, 1000, bench_thread_spawn, false},
     {"thread_switch", 20000, 2000, bench_thread_switch, false},
 };

@@ -28,6 +28,7 @@ struct measured bench_fib(long n);
 struct measured bench_fib_copied(long n);
 struct measured bench_churn(long n);
 struct measured bench_sleepers(long n);
+struct measured bench_ctx_cancel(long n);
 struct measured bench_thread_spawn(long n);
 struct measured bench_thread_switch(long n);
 
