@@ -101,6 +101,13 @@ static void setup(void)
 /* Everything is freed. */
 static void check(void) { MODEL_CHECK(used == freed); }
 
+static void setup_asked(void)
+{
+    setup();
+    mote_ctx_done(leaf);
+    mote_ctx_done(child);
+}
+
 static void cancel_top(void)
 {
     mote_ctx_cancel(top, -1);
@@ -226,6 +233,8 @@ static void check_hook(void)
 static const struct model models[] = {
     {BASE, .name = "cancel_both", .setup = setup, .check = check, .thread = {cancel_top, cancel_child, free_leaf},
      .preemptions = 2, .mutants = MUTANT_MODIFY},
+    {BASE, .name = "cancel_asked", .setup = setup_asked, .check = check,
+     .thread = {cancel_top, cancel_child, free_leaf}, .preemptions = 2},
     {BASE, .name = "make", .setup = setup, .check = check_made, .thread = {cancel_top, cancel_child, make_leaf},
      .preemptions = 2},
     {BASE, .name = "done", .setup = setup, .check = check_asked, .thread = {only_cancel_top, ask, ask},
