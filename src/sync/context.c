@@ -116,9 +116,9 @@ static void link_child(mote_ctx *c)
     c->linked = true;
 }
 
-static void hook_unref(struct mote_ctx_hook *h)
+static void hook_unref(struct mote_ctx_hook *h, uint32_t n)
 {
-    if (atom_sub_acq_rel(&h->refs, 1) == 1) /* [X refs] as below */
+    if (atom_sub_acq_rel(&h->refs, n) == n) /* [X refs] as below */
         free(h);
 }
 
@@ -141,7 +141,7 @@ static void destroy(mote_ctx *c)
     }
     for (struct mote_ctx_hook *h = c->hooks, *next; h; h = next) {
         next = h->next;
-        hook_unref(h);
+        hook_unref(h, 1);
     }
     mote__chan_free(atom_load_rlx(&c->done)); /* rlx: nobody else is left */
     free(c);
@@ -165,7 +165,7 @@ static void call(struct mote_ctx_hook *h)
     uint32_t waits = HOOK_WAITS;
     if (atom_cas_acq_rel(&h->state, &waits, HOOK_BEGUN)) /* [X begun] one of the two, call or stop */
         h->function(h->arg);
-    hook_unref(h);
+    hook_unref(h, 1);
 }
 
 /* in_place: the caller may wait. The other is a timer's function. */
@@ -179,7 +179,7 @@ static void start(struct mote_ctx_hook *h, bool in_place)
     if (in_place)
         call(h);
     else
-        hook_unref(h);
+        hook_unref(h, 1);
 }
 
 /* Cancelling */
@@ -425,7 +425,7 @@ PUBLIC int mote_ctx_after_func(mote_ctx *ctx, void (*fn)(void *arg), void *arg, 
         *hook = h;
     }
     if (ctx == &background) {
-        hook_unref(h); /* never called */
+        hook_unref(h, 1); /* never called */
         return 0;
     }
     if (!add_hook(ctx, h))
@@ -456,9 +456,7 @@ PUBLIC int mote_ctx_hook_stop(mote_ctx_hook *hook)
     uint32_t waits = HOOK_WAITS;
     bool off = atom_cas_acq_rel(&hook->state, &waits, HOOK_STOPPED); /* [X begun] one of the two, call or stop */
     mote_ctx *ctx = hook->ctx;
-    if (remove_hook(hook))
-        hook_unref(hook);
-    hook_unref(hook);
+    hook_unref(hook, remove_hook(hook) ? 2 : 1);
     mote_ctx_free(ctx);
     return off;
 }
