@@ -141,7 +141,7 @@ static void hand_over(struct proc *p)
 static bool in_use(const struct proc *p)
 {
     return p->number < atom_load_seq(&rt.procs) ||     /* [A attention] looked at after it was taken back */
-           atom_load_seq(&rt.state) == RUNTIME_ENDING; /* [A attention] */
+           atom_load_seq(&rt.state) >= RUNTIME_ENDING; /* [A attention] also when this worker was left behind */
 }
 
 /* This proc is not in use any more. Its worker sleeps, but for timers that nobody else could take. */
@@ -171,11 +171,11 @@ static bool attend(struct worker *w)
 {
     struct proc *p = w->proc;
     atom_and_seq(&p->summons, ~SUMMONS_ATTENTION);  /* [A attention] taken back before the reasons are looked at */
-    if (atom_load_seq(&rt.state) == RUNTIME_ENDING) /* [A attention] */
+    if (atom_load_seq(&rt.state) >= RUNTIME_ENDING) /* [A attention] or it was left behind */
         return false;
     if (p->number >= atom_load_seq(&rt.procs)) /* [A attention] */
         retire(w);
-    return atom_load_seq(&rt.state) != RUNTIME_ENDING; /* [A attention] */
+    return atom_load_seq(&rt.state) < RUNTIME_ENDING; /* [A attention] */
 }
 
 static struct task *take_global(struct proc *p)
