@@ -155,8 +155,9 @@ static void launch_from_outside(struct task *t)
     idle_wake_one();
 }
 
+/* *handle is filled in before the task can run: after that the record may be another's, or gone with the runtime. */
 static int spawn_inside(struct worker *w, const struct mote__site *site, void (*fn)(void), const intptr_t *args,
-                        unsigned flags, struct task **out, const char *name)
+                        unsigned flags, mote_task **handle, const char *name)
 {
     if (UNLIKELY(atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
         return -ESHUTDOWN;
@@ -173,7 +174,8 @@ static int spawn_inside(struct worker *w, const struct mote__site *site, void (*
     if (name && make_extra(t))
         snprintf(t->extra->name, sizeof t->extra->name, "%s", name);
     count_spawned(p);
-    *out = t;
+    /* That of a detached one is a handle that mote_join doesn't take. */
+    *handle = flags & TASK_JOINABLE ? join_handle(t) : (mote_task *)t;
     if (w)
         launch(w, t);
     else
@@ -182,22 +184,22 @@ static int spawn_inside(struct worker *w, const struct mote__site *site, void (*
 }
 
 static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
-                 struct task **out, const char *name)
+                 mote_task **handle, const char *name)
 {
     struct worker *w = worker_self();
     if (LIKELY(w != NULL))
-        return spawn_inside(w, site, fn, args, flags, out, name);
+        return spawn_inside(w, site, fn, args, flags, handle, name);
     if (!runtime_enter())
         return -ESHUTDOWN;
-    int error = spawn_inside(NULL, site, fn, args, flags, out, name);
+    int error = spawn_inside(NULL, site, fn, args, flags, handle, name);
     runtime_leave();
     return error;
 }
 
 static NOINLINE int go_carefully(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
 {
-    struct task *t;
-    return spawn(site, fn, args, 0, &t, NULL);
+    mote_task *unused;
+    return spawn(site, fn, args, 0, &unused, NULL);
 }
 
 static ALWAYS_INLINE int go_quickly(struct worker *w, const struct mote__site *site, void (*fn)(void),
@@ -241,14 +243,13 @@ PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intpt
 static struct mote_task *joinable(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
                                   const char *name)
 {
-    struct task *t;
-    int error = spawn(site, fn, args, flags, &t, name);
+    mote_task *handle;
+    int error = spawn(site, fn, args, flags, &handle, name);
     if (error < 0) {
         errno = -error;
         return NULL;
     }
-    /* A detached one may have ended by now; this is a handle that mote_join doesn't take. */
-    return flags & TASK_JOINABLE ? join_handle(t) : (struct mote_task *)t;
+    return handle;
 }
 
 PUBLIC struct mote_task *mote__spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
