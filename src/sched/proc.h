@@ -143,14 +143,16 @@ static inline struct worker *worker_self(void) { return (struct worker *)self_re
 /* task.c */
 struct task_extra {
     struct lock lock;
-    bool joinable;       /* immutable */
-    struct task *joiner; /* lock */
-    bool done, detached; /* lock */
-    char name[32];       /* itself; "" for none */
+    bool joinable;                      /* immutable */
+    struct task *joiner;                /* lock */
+    bool done, detached;                /* lock */
+    char name[32];                      /* itself; "" for none */
+    struct sched_exit_step *exit_steps; /* itself */
     struct sanitizer_fiber fiber;
 };
 const char *task_name(const struct task *t);
 void task_describe(const struct task *t, char *text, size_t size);
+void task_exit_steps(struct task *self); /* of a task with an extra */
 void task_retire_rare(struct proc *p, struct task *t);
 void task_free(struct proc *p, struct task *t);
 int task_make_main(int (*fn)(int, char **), int argc, char **argv);

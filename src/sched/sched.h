@@ -43,6 +43,16 @@ void sched_ready(struct task *t);
 /* The same for a list of n parked tasks, none of them a plain thread's: in constant time. */
 void sched_ready_list(struct task *first, struct task *last, uint64_t n);
 
+/* What is to be done when the calling task calls mote_exit before sched_exit_pop: last in, first out. It lies on the task's own
+ * stack, and nobody else looks at it. */
+struct sched_exit_step {
+    struct sched_exit_step *outer;
+    void (*run)(struct sched_exit_step *step);
+};
+/* False on a plain thread, and when there is no memory: nothing will be done. Neither switches. */
+bool sched_exit_push(struct sched_exit_step *step);
+void sched_exit_pop(struct sched_exit_step *step);
+
 struct timer;
 /* Arms a timer on the caller's proc, or on any when the caller is a plain thread. -ENOMEM, -ESHUTDOWN. */
 int sched_timer_add(struct timer *t);

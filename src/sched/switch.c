@@ -381,6 +381,10 @@ PUBLIC void mote_exit(void)
     if (!w || w->self.current == &w->base)
         msg_fatal("mote_exit on a plain thread: only a task can end itself");
     struct task *self = w->self.current;
+    if (UNLIKELY(self->extra && self->extra->exit_steps)) {
+        task_exit_steps(self);
+        w = worker_self();
+    }
     self->mailbox = 0;
     sanitizer_abandon_frames();
     end(w, self);

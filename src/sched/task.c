@@ -290,6 +290,26 @@ void task_retire_rare(struct proc *p, struct task *t)
         task_free(p, t);
 }
 
+bool sched_exit_push(struct sched_exit_step *step)
+{
+    struct task *self = sched_self();
+    if ((self->flags & TASK_THREAD) || !make_extra(self))
+        return false;
+    step->outer = self->extra->exit_steps;
+    self->extra->exit_steps = step;
+    return true;
+}
+
+void sched_exit_pop(struct sched_exit_step *step) { sched_self()->extra->exit_steps = step->outer; }
+
+void task_exit_steps(struct task *self)
+{
+    for (struct sched_exit_step *step; (step = self->extra->exit_steps);) {
+        self->extra->exit_steps = step->outer;
+        step->run(step);
+    }
+}
+
 PUBLIC uint64_t mote_self(void)
 {
     struct worker *w = worker_self();
