@@ -7,6 +7,7 @@
 #include "base/sanitizer.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,23 @@ void run_with(const mote_config *config, void (*body)(void *arg), void *arg)
     assert_non_null(task);
     assert_int_equal(mote_join(task, NULL), 0);
     assert_int_equal(mote_stop(mote_now() + 10 * MOTE_S), 0);
+}
+
+void run_with_each(void (*body)(void *arg), void *arg)
+{
+    static const mote_config each[] = {{.procs = 1}, {.procs = 2}, {.procs = 8}, {.procs = 2, .homes = 2}};
+    for (size_t i = 0; i < sizeof each / sizeof each[0]; i++)
+        run_with(&each[i], body, arg);
+}
+
+void run_in_threads(int n, void *(*body)(void *arg), void *arg)
+{
+    pthread_t threads[16];
+    CHECK(n <= 16);
+    for (int i = 0; i < n; i++)
+        CHECK(pthread_create(&threads[i], NULL, body, arg) == 0);
+    for (int i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
 }
 
 void yield_until_alone(void)

@@ -50,6 +50,12 @@ uint32_t test_random(uint32_t *state);
 void run_with(const mote_config *config, void (*body)(void *arg), void *arg);
 extern const mote_config one_proc, two_procs;
 
+/* The same with 1, 2 and 8 procs, and with homes that all share. */
+void run_with_each(void (*body)(void *arg), void *arg);
+
+/* body(arg) in each of n plain threads, until all have ended; at most 16. */
+void run_in_threads(int n, void *(*body)(void *arg), void *arg);
+
 /* Until all tasks but the caller have ended. */
 void yield_until_alone(void);
 

@@ -96,8 +96,8 @@ void mote_detach(mote_task *task);
 /* Lets other ready tasks run first. On a plain thread: sched_yield. */
 void mote_yield(void);
 
-/* Ends the calling task as if its function had returned (0, where someone joins it). In the main task: ends mote_run with
- * result 0. Stops the program when called on a plain thread. */
+/* Ends the calling task as if its function had returned (0, where someone joins it); a mote_once_do that it is within counts as
+ * done. In the main task: ends mote_run with result 0. Stops the program when called on a plain thread. */
 void mote_exit(void) __attribute__((noreturn));
 
 /* How many tasks can run at once; 0 when no runtime runs. */

@@ -42,7 +42,7 @@ struct task {
     void *sp;                      /* S1: its saved stack pointer while it is not running */
     const struct mote__site *site; /* immutable: where it was started */
     uint64_t mailbox;              /* who wakes it, then itself: an element, its block, or the result */
-    const void *wait_on;           /* itself: what it is parked for */
+    const void *wait_on;           /* itself, or who moves it to another queue: what it is parked for */
     struct task_extra *extra;      /* itself: name, join state; NULL for most */
     int saved_errno;               /* itself, at a switch */
     uint32_t id_low;               /* immutable */

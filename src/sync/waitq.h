@@ -30,11 +30,55 @@ static inline void waitq_push(struct waitq *q, struct task *t)
         q->threads = true;
 }
 
+/* Back to the front: it has been there before. */
+static inline void waitq_push_front(struct waitq *q, struct task *t)
+{
+    if (!q->first) {
+        waitq_push(q, t);
+        return;
+    }
+    t->next = q->first;
+    q->first = t;
+    q->count++;
+    if (UNLIKELY(t->flags & TASK_THREAD))
+        q->threads = true;
+}
+
+/* Moves all of another list to the end. */
+static inline void waitq_append(struct waitq *q, struct waitq more)
+{
+    if (!q->first) {
+        *q = more;
+        return;
+    }
+    q->last->next = more.first;
+    q->last = more.last;
+    q->count += more.count;
+    q->threads |= more.threads;
+}
+
+/* Takes everybody out. */
+static inline struct waitq waitq_take_all(struct waitq *q)
+{
+    struct waitq taken = *q;
+    *q = (struct waitq){0};
+    return taken;
+}
+
 /* t is the first. */
 static inline void waitq_drop(struct waitq *q, struct task *t)
 {
     q->first = t->next;
     q->count--;
+}
+
+/* The same for who hasn't looked; NULL when nobody waits. */
+static inline struct task *waitq_pop(struct waitq *q)
+{
+    struct task *t = q->first;
+    if (t)
+        waitq_drop(q, t);
+    return t;
 }
 
 /* Makes everyone ready who was in the list; the caller took it out under the lock and has released that. */
@@ -50,6 +94,15 @@ static inline void waitq_ready_all(struct waitq taken)
         next = t->next;
         sched_ready(t);
     }
+}
+
+/* The same, with a single one made ready where it runs soonest. */
+static inline void waitq_ready(struct waitq taken)
+{
+    if (taken.count == 1)
+        sched_ready(taken.first);
+    else
+        waitq_ready_all(taken);
 }
 
 #endif

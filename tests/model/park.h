@@ -38,8 +38,8 @@ static void park_entered(int thread) { mote_self_worker = &parked[thread].self; 
 struct task *sched_park(struct task *self, struct lock *lock, const void *wait_on)
 {
     struct parked *p = (struct parked *)self;
-    (void)wait_on;
     MODEL_CHECK(self == &parked[model_self()].task);
+    self->wait_on = wait_on;
     p->waits = true;
     lock_drop(lock);
     while (!atom_load_acq(&p->token))
