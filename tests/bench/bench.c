@@ -42,6 +42,10 @@ static const struct item items[] = {
     {"churn_1m", 1000000, 100000, bench_churn, true},
     {"sleepers", 100000, 10000, bench_sleepers, false},
     {"ctx_cancel", 100000, 10000, bench_ctx_cancel, false},
+    {"mutex_1", 10000000, 1000000, bench_mutex_1, false},
+    {"mutex_4", 10000000, 1000000, bench_mutex_4, false},
+    {"rwmutex_read", 10000000, 1000000, bench_rwmutex_read, false},
+    {"cond_broadcast", 100000, 10000, bench_cond_broadcast, false},
     {"thread_spawn", 10000, 1000, bench_thread_spawn, false},
     {"thread_switch", 20000, 2000, bench_thread_switch, false},
 };

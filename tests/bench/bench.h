@@ -29,6 +29,10 @@ struct measured bench_fib_copied(long n);
 struct measured bench_churn(long n);
 struct measured bench_sleepers(long n);
 struct measured bench_ctx_cancel(long n);
+struct measured bench_mutex_1(long n);
+struct measured bench_mutex_4(long n);
+struct measured bench_rwmutex_read(long n);
+struct measured bench_cond_broadcast(long n);
 struct measured bench_thread_spawn(long n);
 struct measured bench_thread_switch(long n);
 

@@ -48,6 +48,8 @@ var items = []item{
 	{name: "churn_1m", size: 1000000, warm: 100000, onDemand: true, run: churn},
 	{name: "mutex_1", size: 10000000, warm: 1000000, run: mutex1},
 	{name: "mutex_4", size: 10000000, warm: 1000000, run: mutex4},
+	{name: "rwmutex_read", size: 10000000, warm: 1000000, run: rwmutexRead},
+	{name: "cond_broadcast", size: 100000, warm: 10000, run: condBroadcast},
 	{name: "select_pingpong", size: 500000, warm: 50000, run: selectPingpong},
 	{name: "sleepers", size: 100000, warm: 10000, run: sleepers},
 	{name: "ctx_cancel", size: 100000, warm: 10000, run: ctxCancel},

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,72 @@ func mutexPairs(goroutines, n int) (int, time.Duration) {
 func mutex1(n int) (int, time.Duration) { return mutexPairs(1, n) }
 
 func mutex4(n int) (int, time.Duration) { return mutexPairs(4, n) }
+
+// rwmutexRead: n read lock and unlock pairs on one RWMutex in all, shared out
+// evenly to four goroutines, of which each writes once at its end; per pair.
+func rwmutexRead(n int) (int, time.Duration) {
+	const goroutines = 4
+	var mu sync.RWMutex
+	var wg sync.WaitGroup
+	count := 0
+	each := n / goroutines
+	wg.Add(goroutines)
+	start := time.Now()
+	for t := 0; t < goroutines; t++ {
+		go func() {
+			for i := 0; i < each; i++ {
+				mu.RLock()
+				mu.RUnlock()
+			}
+			mu.Lock()
+			count += each
+			mu.Unlock()
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	took := time.Since(start)
+	check(count == each*goroutines, "rwmutex_read: count")
+	return count, took
+}
+
+// condBroadcast: n goroutines wait for one condition; from the broadcast until
+// all have ended, per goroutine.
+func condBroadcast(n int) (int, time.Duration) {
+	var mu sync.Mutex
+	var ended sync.WaitGroup
+	cond := sync.NewCond(&mu)
+	waiting, woken, open := 0, 0, false
+	task := func() {
+		mu.Lock()
+		waiting++
+		for !open {
+			cond.Wait()
+		}
+		woken++
+		mu.Unlock()
+		ended.Done()
+	}
+	ended.Add(n)
+	for i := 0; i < n; i++ {
+		go task()
+	}
+	for all := false; !all; {
+		runtime.Gosched()
+		mu.Lock()
+		all = waiting == n
+		mu.Unlock()
+	}
+	start := time.Now()
+	mu.Lock()
+	open = true
+	cond.Broadcast()
+	mu.Unlock()
+	ended.Wait()
+	took := time.Since(start)
+	check(woken == n, "cond_broadcast: woken")
+	return n, took
+}
 
 // sleepers: n goroutines sleep 10 ms each; from before the first is started
 // until the last has ended, per goroutine (so the sleep itself is a part).
