@@ -64,7 +64,7 @@ static struct task *fair_turn(struct proc *p, uint32_t tick)
     p->fair_tick = tick + FAIR_TICKS;
     p->timers_seen = false;
     struct task *t = take_oldest(p);
-    return t ? t : ready_batch(p, 1);
+    return t ? t : ready_batch(p, p->ring.capacity / 16 + 1); /* not one: a woken crowd may wait there */
 }
 
 /* N3. Alone, the queues are emptied without read-modify-writes: announce it, look whether we are alone; set_procs, before the
