@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_steal - what a thief finds on its way, due timers among them, is not lost where its own queues are full. */
+#include "sched/proc.h"
 #include "support.h"
 
 static _Atomic long ran;
@@ -31,10 +32,33 @@ static void test_tasks_woken_by_a_thief_are_not_lost(void **state)
     run_with(&(mote_config){.procs = 8, .queue = 2}, start_sleepers, NULL);
 }
 
+static void nothing(void) {}
+
+__attribute__((no_sanitize("thread"))) static int64_t rest_of(const struct proc *p) { return p->rest; }
+
+/* No theft pays, the first one included. */
+static void steal_in_vain(void *arg)
+{
+    (void)arg;
+    rt.theft_pays = MOTE_S;
+    while (rest_of(rt.proc[0]) == 0 && rest_of(rt.proc[1]) == 0) {
+        for (int i = 0; i < 100; i++)
+            CHECK(mote_go(nothing) == 0);
+        mote_sleep(MOTE_MS);
+    }
+}
+
+static void test_the_first_theft_that_does_not_pay_is_followed_by_a_rest(void **state)
+{
+    (void)state;
+    run_with(&two_procs, steal_in_vain, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tasks_woken_by_a_thief_are_not_lost),
+        cmocka_unit_test(test_the_first_theft_that_does_not_pay_is_followed_by_a_rest),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,8 @@ static bool rest_after_theft(struct worker *w)
         return false;
     }
     p->rest = p->rest * 2 < REST_MAX ? p->rest * 2 : REST_MAX;
+    if (p->rest < 2 * REST_MIN) /* the first theft ever */
+        p->rest = 2 * REST_MIN;
     uint32_t summons = atom_load_acq(&p->summons); /* [A attention] as in find_work */
     if (summons & SUMMONS_ATTENTION)
         return true;
@@ -232,7 +234,7 @@ static struct task *find_work(struct worker *w)
         struct task *t = worker_quick_next(w);
         if (!t && !has_tasks(p))
             t = take_global(p);
-        if (!t && !has_tasks(p) && rest_after_theft(w))
+        if (!t && !has_tasks(p) && !w->searching && rest_after_theft(w)) /* a searcher must not rest (D2) */
             continue;
         if (!t && !has_tasks(p) && idle_start_search(w))
             t = steal_work(w);
