@@ -88,6 +88,17 @@ struct task *ready_batch(struct proc *p, uint64_t max)
     return first;
 }
 
+/* By a plain thread. It counts as inside meanwhile, so that the end waits until it has let go of the idle list; and if the runtime
+ * ends already, its tasks are discarded. */
+static COLD void ready_from_outside(struct task *first, struct task *last, uint64_t n)
+{
+    if (!runtime_enter())
+        return;
+    globq_push(&rt.global, first, last, n);
+    idle_wake_one();
+    runtime_leave();
+}
+
 void sched_ready(struct task *t)
 {
     if (UNLIKELY(t->flags & TASK_THREAD)) {
@@ -100,12 +111,15 @@ void sched_ready(struct task *t)
         ready_next(w->proc, t);
         return;
     }
-    globq_push(&rt.global, t, t, 1);
-    idle_wake_one();
+    ready_from_outside(t, t, 1);
 }
 
 void sched_ready_list(struct task *first, struct task *last, uint64_t n)
 {
+    if (UNLIKELY(!worker_self())) {
+        ready_from_outside(first, last, n);
+        return;
+    }
     globq_push(&rt.global, first, last, n);
     idle_wake_one();
 }
