@@ -7,6 +7,7 @@
  *         the end or the deadline, never both. J4 a handle is the record's address with 22 bits of the task's number where
  *         addresses have none, so that one which was joined or detached before is recognised: its record is free, or it is
  *         another task's by now. Only misuse by two threads at the same moment can go unnoticed.
+ *         J5 a plain thread is inside the runtime (runtime_enter) but for the time that it is parked: who wakes it enters for it.
  */
 #include "base/msg.h"
 #include "sched/proc.h"
@@ -15,6 +16,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* J5. Who calls is inside the runtime, so it doesn't end before the joiner has left. */
+static void enter_for(const struct task *joiner)
+{
+    if (joiner->flags & TASK_THREAD)
+        atom_add_seq(&rt.visitors, 1); /* [R visit] as in runtime_enter */
+}
+
+static int leave_with(const struct task *self, int result)
+{
+    if (self->flags & TASK_THREAD)
+        runtime_leave();
+    return result;
+}
 
 bool join_publish_end(struct task *t)
 {
@@ -25,8 +40,10 @@ bool join_publish_end(struct task *t)
     extra->joiner = NULL;
     extra->done = true;
     atom_store_rlx(&t->state, TASK_DONE); /* rlx: for reports */
-    if (joiner)
+    if (joiner) {
         joiner->status = 0;
+        enter_for(joiner);
+    }
     lock_drop(&extra->lock);
     if (joiner)
         sched_ready(joiner); /* t may be gone from here on */
@@ -48,22 +65,26 @@ static NORETURN COLD void misused(const char *call)
               text);
 }
 
-/* The record behind a handle; stops the program if the handle is stale (J4). Not by t->flags, which the task itself changes: its
+/* The record behind a handle, 0: the caller calls leave_with later; stops the program if the handle is stale (J4). Not by t->flags, which the task itself changes: its
  * extra is there before it starts, and until it is freed. */
 static int find(mote_task *task, const char *call, struct task **out)
 {
     if (!task)
         return -EINVAL;
-    if (!worker_self()) { /* the records end with the runtime */
-        if (!runtime_enter())
-            return -ESHUTDOWN;
-        runtime_leave();
-    }
+    if (!worker_self() && !runtime_enter()) /* the records end with the runtime; J5 */
+        return -ESHUTDOWN;
     struct task *t = *out = (struct task *)((uintptr_t)task & ~TAG_BITS);
     bool same = join_handle(t) == task && atom_load_rlx(&t->state) != TASK_FREE; /* rlx: only misuse races */
     if (UNLIKELY(!same || !t->extra || !t->extra->joinable))
         misused(call);
     return 0;
+}
+
+/* Until who wakes self has entered for it. */
+static void park_to_join(struct task *self, struct task *t)
+{
+    leave_with(self, 0);
+    sched_park(self, &t->extra->lock, t);
 }
 
 /* What the end left, and the end of the record. */
@@ -101,10 +122,10 @@ PUBLIC int mote_join(mote_task *task, intptr_t *result)
     lock_take(&t->extra->lock);
     state = begin(t, self, __func__);
     if (state < 0)
-        return state;
+        return leave_with(self, state);
     if (state == 0)
-        sched_park(self, &t->extra->lock, t);
-    return collect(t, result);
+        park_to_join(self, t);
+    return leave_with(self, collect(t, result));
 }
 
 /* Lives on the heap: the deadline may fire while the joiner's stack is elsewhere (S2). */
@@ -122,6 +143,7 @@ static void on_deadline(struct timer *timer)
     if (waits) {
         extra->joiner = NULL;
         j->joiner->status = -ETIMEDOUT;
+        enter_for(j->joiner);
     }
     lock_drop(&extra->lock);
     if (waits)
@@ -140,7 +162,7 @@ PUBLIC int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline)
         return -EDEADLK;
     struct timed_join *j = malloc(sizeof *j);
     if (!j)
-        return -ENOMEM;
+        return leave_with(self, -ENOMEM);
     *j = (struct timed_join){.timer = {.when = deadline, .fire = on_deadline}, .target = t, .joiner = self};
     lock_take(&t->extra->lock);
     state = begin(t, self, __func__);
@@ -152,14 +174,14 @@ PUBLIC int mote_join_until(mote_task *task, intptr_t *result, int64_t deadline)
             t->extra->joiner = NULL;
             lock_drop(&t->extra->lock);
             free(j);
-            return error;
+            return leave_with(self, error);
         }
-        sched_park(self, &t->extra->lock, t);
+        park_to_join(self, t);
         timer_cancel(&j->timer);
         state = self->status < 0 ? self->status : 1;
     }
     free(j);
-    return state < 0 ? state : collect(t, result);
+    return leave_with(self, state < 0 ? state : collect(t, result));
 }
 
 PUBLIC void mote_detach(mote_task *task)
@@ -175,4 +197,5 @@ PUBLIC void mote_detach(mote_task *task)
     lock_drop(&t->extra->lock);
     if (done)
         collect(t, NULL);
+    leave_with(sched_self(), 0);
 }
