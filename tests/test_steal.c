@@ -34,14 +34,12 @@ static void test_tasks_woken_by_a_thief_are_not_lost(void **state)
 
 static void nothing(void) {}
 
-__attribute__((no_sanitize("thread"))) static int64_t rest_of(const struct proc *p) { return p->rest; }
-
 /* No theft pays, the first one included. */
 static void steal_in_vain(void *arg)
 {
     (void)arg;
     rt.theft_pays = MOTE_S;
-    while (rest_of(rt.proc[0]) == 0 && rest_of(rt.proc[1]) == 0) {
+    while (rt.proc[0]->rest == 0 && rt.proc[1]->rest == 0) {
         for (int i = 0; i < 100; i++)
             CHECK(mote_go(nothing) == 0);
         mote_sleep(MOTE_MS);

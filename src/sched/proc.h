@@ -50,7 +50,7 @@ struct proc {
     uint32_t random;
     uint32_t loot; /* tasks of the last theft, until it is known whether it has paid */
     int64_t loot_since;
-    int64_t rest;             /* ns: what the last one took that didn't pay */
+    _Atomic int64_t rest;     /* ns: the last rest after one that didn't pay. Owner writes, tests read */
     uint64_t id_next, id_end; /* task numbers taken in advance */
     struct slab_cache records;
     struct block_caches blocks;
@@ -106,12 +106,12 @@ enum runtime_state { RUNTIME_NONE, RUNTIME_STARTING, RUNTIME_RUNNING, RUNTIME_ST
 struct runtime {
     /* Read by all, written rarely. */
     _Atomic uint32_t state;
-    _Atomic uint32_t procs; /* in use: numbers below it */
-    _Atomic uint32_t alone; /* 1: one proc, so nobody steals. Leaves 1 under the heavy barrier */
-    bool asymmetric;        /* the heavy barrier exists */
-    bool pin_all;           /* every task is pinned */
-    int queue;              /* capacity of rings */
-    int64_t theft_pays;     /* ns of work for each stolen task that make a theft worth while */
+    _Atomic uint32_t procs;     /* in use: numbers below it */
+    _Atomic uint32_t alone;     /* 1: one proc, so nobody steals. Leaves 1 under the heavy barrier */
+    bool asymmetric;            /* the heavy barrier exists */
+    bool pin_all;               /* every task is pinned */
+    int queue;                  /* capacity of rings */
+    _Atomic int64_t theft_pays; /* tests change it: ns of work for each stolen task that make a theft worth while */
     struct proc *proc[MAX_PROCS];
     struct worker *worker[MAX_PROCS]; /* [i] holds proc[i] */
     _Atomic uint32_t made;            /* control lock: procs and workers that exist; read by all */

@@ -250,7 +250,7 @@ static int prepare(const mote_config *given)
     rt.asymmetric = os_barrier_ready();
     rt.pin_all = c.pinned || sanitizer_pins_all();
     rt.queue = c.queue;
-    rt.theft_pays = THEFT_PAYS;
+    atom_store_rlx(&rt.theft_pays, THEFT_PAYS); /* rlx: no worker runs yet */
     rt.main_result = 0;
     if (atom_load_seq(&rt.next_id) == 0)                      /* seq: no worker runs yet, here and below */
         atom_store_seq(&rt.next_id, 1);                       /* numbers go on from runtime to runtime */

@@ -16,7 +16,7 @@
 
 #define CROWD (RUNQ_MAX + FRESH_MAX) /* what the proc's own queues can hold: each of them was tried */
 #define FAIR_TICKS 31
-#define REST_MIN INT64_C(50000) /* ns */
+#define REST_MIN INT64_C(100000) /* ns */
 #define REST_MAX INT64_C(2000000)
 
 static bool timer_due(struct proc *p)
@@ -202,18 +202,18 @@ static bool rest_after_theft(struct worker *w)
     p->loot = 0;
     if (loot == 0)
         return false;
-    if (work >= loot * rt.theft_pays) {
-        p->rest = REST_MIN;
+    if (work >= loot * atom_load_rlx(&rt.theft_pays)) { /* rlx: a setting */
+        atom_store_rlx(&p->rest, 0);                    /* rlx: our own */
         return false;
     }
-    p->rest = p->rest * 2 < REST_MAX ? p->rest * 2 : REST_MAX;
-    if (p->rest < 2 * REST_MIN) /* the first theft ever */
-        p->rest = 2 * REST_MIN;
+    int64_t rest = atom_load_rlx(&p->rest) * 2; /* rlx: our own */
+    rest = rest < REST_MIN ? REST_MIN : rest > REST_MAX ? REST_MAX : rest;
+    atom_store_rlx(&p->rest, rest);                /* rlx: our own */
     uint32_t summons = atom_load_acq(&p->summons); /* [A attention] as in find_work */
     if (summons & SUMMONS_ATTENTION)
         return true;
     atom_store_rlx(&w->resting, 1); /* rlx: for the monitor, a hint */
-    os_futex_wait(&p->summons, summons, earliest < now + p->rest ? earliest : now + p->rest);
+    os_futex_wait(&p->summons, summons, earliest < now + rest ? earliest : now + rest);
     atom_store_rlx(&w->resting, 0); /* rlx: as above */
     return true;
 }
