@@ -40,6 +40,12 @@ static void take_word(_Atomic uint32_t *word)
 
 void lock_take_contended(struct lock *l) { take_word(&l->word); }
 
+void lock_await_contended(struct lock *l)
+{
+    for (unsigned round = 0; atom_load_acq(&l->word); round++) /* [L lock] pairs with lock_drop */
+        pause_longer(round);
+}
+
 /* The caller has word. */
 void lock_expel_soloist(struct lock *l)
 {

@@ -33,6 +33,7 @@ extern _Atomic uint32_t lock_bias_active; /* somebody's bias is on, or is being 
 
 void lock_take_contended(struct lock *l);
 void lock_expel_soloist(struct lock *l);
+void lock_await_contended(struct lock *l);
 void lock_bias_begin(struct self *w);
 void lock_bias_end(void);
 
@@ -86,6 +87,21 @@ static inline bool lock_take_quickly(struct lock *l)
     }
     l->by_solo = 0;
     return true;
+}
+
+/* A lock that nobody else sees yet, held from the start. */
+static inline void lock_init_held(struct lock *l)
+{
+    atom_store_rlx(&l->word, 1); /* rlx: publishing it is the caller's affair */
+    atom_store_rlx(&l->solo, 0); /* rlx: the same */
+    l->by_solo = 0;
+}
+
+/* Waits until it is free, without taking it: for a lock that lock_init_held began and nobody ever takes. */
+static inline void lock_await(struct lock *l)
+{
+    if (UNLIKELY(atom_load_acq(&l->word))) /* [L lock] the section's writes */
+        lock_await_contended(l);
 }
 
 static inline void lock_drop(struct lock *l)

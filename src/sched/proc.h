@@ -203,6 +203,16 @@ void runtime_main_ended(void);
 bool runtime_enter(void); /* plain threads: false: no runtime runs. True: it doesn't end before runtime_leave */
 void runtime_leave(void);
 
+/* xorshift32, Marsaglia 2003; never 0 when it began with something else. */
+static inline uint32_t random_next(uint32_t *state)
+{
+    uint32_t x = *state;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return *state = x;
+}
+
 /* Takes what is in the next slot and puts t (or NULL) there. [N raid] The owner announces itself, then looks for a raid. */
 static inline struct task *next_swap_owner(struct proc *p, struct task *t)
 {

@@ -37,6 +37,10 @@ static inline void sched_note_return(const void *address)
         w->left_at = address;
 }
 
+/* For a plain thread that has released its lock itself: true when it was made ready, false at the deadline. After false it can still be made
+ * ready, and must then wait once more. */
+bool sched_thread_wait(struct task *self, int64_t deadline);
+
 /* Makes a parked task ready to run: soon, on this proc, if the caller is a task. Each park takes exactly one. Never switches. */
 void sched_ready(struct task *t);
 
@@ -64,6 +68,9 @@ void sched_timers_release(void);
 
 /* Lets other ready tasks run first. */
 void sched_yield_now(void);
+
+/* One of 0 to n - 1, by chance: the same sequence on each proc in every run. */
+uint32_t sched_random(uint32_t n);
 
 /* Memory for what passes between tasks; NULL when there is none. Freed by any thread. */
 void *sched_block_get(unsigned class);

@@ -10,15 +10,6 @@
 #define ROUNDS 4
 #define BURST 32
 
-static uint32_t next_random(struct proc *p)
-{
-    uint32_t x = p->random; /* xorshift32, Marsaglia 2003 */
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    return p->random = x;
-}
-
 static uint32_t gcd(uint32_t a, uint32_t b) { return b ? gcd(b, a % b) : a; }
 
 static void note_theft(struct proc *p, uint64_t n)
@@ -62,7 +53,7 @@ struct task *steal_work(struct worker *w)
     uint32_t procs =
         atom_load_acq(&rt.made); /* [R made] pairs with make_procs; those not in use may still have tasks */
     for (int round = 0; round < ROUNDS && procs > 1; round++) {
-        uint32_t at = next_random(p) % procs, stride = next_random(p) % procs;
+        uint32_t at = random_next(&p->random) % procs, stride = random_next(&p->random) % procs;
         while (gcd(stride, procs) != 1)
             stride = (stride + 1) % procs;
         for (uint32_t i = 0; i < procs; i++, at = (at + stride) % procs) {
