@@ -23,6 +23,17 @@
 
 struct mote__chan;
 
+/* One way that a select may go; made by MOTE_RECV and its like. */
+typedef struct mote_case {
+    int mote__kind;
+    int status; /* after mote_select_n, of the case that went ahead: 0, or -EPIPE when its channel is closed */
+    struct mote__chan *mote__chan;
+    union {
+        void *mote__value;
+        int64_t mote__ns;
+    };
+} mote_case;
+
 /* An opaque pointer that remembers T: never called, never dereferenced. */
 #define mote_chan(T) __typeof__(__typeof__(T)(*)(struct mote__chan *))
 
@@ -35,6 +46,9 @@ int mote__chan_send(struct mote__chan *c, const void *value);
 int mote__chan_recv(struct mote__chan *c, void *value);
 int mote__chan_try_send(struct mote__chan *c, const void *value);
 int mote__chan_try_recv(struct mote__chan *c, void *value);
+int mote__chan_send_until(struct mote__chan *c, const void *value, int64_t deadline);
+int mote__chan_recv_until(struct mote__chan *c, void *value, int64_t deadline);
+int mote__select(mote_case *cases, int n, int *status);
 int mote__chan_close(struct mote__chan *c);
 size_t mote__chan_len(struct mote__chan *c);
 size_t mote__chan_cap(struct mote__chan *c);
@@ -66,6 +80,67 @@ void mote__chan_free(struct mote__chan *c);
 #define mote_try_send(c, ...) MOTE__WITH_VALUE(mote__chan_try_send, c, __VA_ARGS__)
 #define mote_try_recv(c, ptr) MOTE__WITH_POINTER(mote__chan_try_recv, c, ptr)
 
+/* The same until a deadline on mote_now's clock: -ETIMEDOUT, at once when it has passed and they would wait; -ENOMEM. The value of a send
+ * stands in parentheses if there is a comma in it. A call that ends with -ETIMEDOUT uses the channel until it has
+ * returned. May switch. */
+#define mote_send_until(c, value, deadline)                                                                            \
+    __extension__({                                                                                                    \
+        MOTE__ELEMENT(c) mote__value = (value);                                                                        \
+        mote__chan_send_until(MOTE__CHAN(c), &mote__value, (deadline));                                                \
+    })
+#define mote_recv_until(c, ptr, deadline)                                                                              \
+    __extension__({                                                                                                    \
+        MOTE__ELEMENT(c) *mote__pointer = (ptr);                                                                       \
+        mote__chan_recv_until(MOTE__CHAN(c), mote__pointer, (deadline));                                               \
+    })
+
+/* Goes ahead with one of several cases, and waits until one can; if several can, chance decides, each being as likely. Returns its
+ * number: 0 for the first. The others leave nothing behind.
+ *
+ *     switch (mote_select(MOTE_RECV(c, &v), MOTE_SEND(d, 7), MOTE_AFTER(5 * MOTE_MS))) {
+ *     case 0: ... v was received from c, or c is closed and drained and v is zero
+ *     case 1: ... 7 was sent to d, or d is closed
+ *     case 2: ... neither could be done for 5 ms
+ *     }
+ *
+ * A case with a null channel is never ready; one with a closed channel is. A channel may stand in several cases. Channels
+ * must stay alive until the call has returned: hold a reference for each task that selects. Errors: -ENOMEM, with nothing
+ * done; -EINVAL for a case that no macro has made. May switch; with MOTE_DEFAULT it never does. */
+#define mote_select(...) MOTE__SELECT(NULL, __VA_ARGS__)
+
+/* The same; *status (an int) becomes how the send or receive ended: 0, or -EPIPE when its channel is closed; or the error. */
+#define mote_select_status(status, ...) MOTE__SELECT(status, __VA_ARGS__)
+
+/* A case that receives, as mote_recv does; ptr may be NULL. */
+#define MOTE_RECV(c, ptr) MOTE__CASE(MOTE__CASE_RECV, MOTE__CHAN(c), (void *)MOTE__AS_POINTER(MOTE__ELEMENT(c), ptr))
+
+/* A case that sends a value, as mote_send does. In an array for mote_select_n the value lives as long as the block where this
+ * stands, and in C++ it can't stand in one. */
+#define MOTE_SEND(c, ...) MOTE__SEND_CASE(c, __VA_ARGS__)
+
+/* The same, of a value that lies where ptr points until the call has returned. */
+#define MOTE_SEND_FROM(c, ptr)                                                                                         \
+    MOTE__CASE(MOTE__CASE_SEND, MOTE__CHAN(c), (void *)(uintptr_t)MOTE__AS_POINTER(const MOTE__ELEMENT(c), ptr))
+
+/* The case for when no other could go ahead for so many nanoseconds; MOTE_FOREVER: never. */
+#define MOTE_AFTER(ns) MOTE__TIMED_CASE(ns)
+
+/* The case for when no other can go ahead at once. */
+#define MOTE_DEFAULT MOTE__CASE(MOTE__CASE_DEFAULT, NULL, NULL)
+
+/* So many cases may one select have. */
+#define MOTE_CASES_MAX 65535
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* mote_select for cases[0] to cases[n - 1], until a deadline on mote_now's clock: -ETIMEDOUT, unless a case is ready. The status of
+ * the case that went ahead is in the array. With no case it waits for the deadline. -EINVAL also when n is out of range. */
+int mote_select_n(mote_case *cases, int n, int64_t deadline);
+#ifdef __cplusplus
+}
+#endif
+
 /* Closes the channel: who waits to send gets -EPIPE; receivers drain what is buffered and then get -EPIPE. 0; -EPIPE when it
  * was closed already; -EINVAL for a null channel. Wakes any number of waiting tasks in constant time. Never switches. */
 #define mote_chan_close(c) mote__chan_close(MOTE__CHAN(c))
@@ -83,6 +158,74 @@ void mote__chan_free(struct mote__chan *c);
 
 /* Declares v and runs the block for each element, until the channel is closed and drained. May switch. */
 #define mote_chan_range(c, v) for (MOTE__ELEMENT(c) v; mote_recv(c, &v) == 0;) // NOLINT(bugprone-macro-parentheses)
+
+enum { MOTE__CASE_RECV, MOTE__CASE_SEND, MOTE__CASE_DEFAULT, MOTE__CASE_AFTER };
+
+#define MOTE__AS_POINTER(T, ptr)                                                                                       \
+    __extension__({                                                                                                    \
+        T *mote__pointer = (ptr);                                                                                      \
+        mote__pointer;                                                                                                 \
+    })
+
+#ifndef __cplusplus
+
+#define MOTE__CASE(kind, c, value) ((mote_case){(kind), 0, (c), {(value)}})
+#define MOTE__TIMED_CASE(ns) ((mote_case){MOTE__CASE_AFTER, 0, NULL, {.mote__ns = (ns)}})
+/* The array lives as long as the block where it stands; the value has the element's type before it is put there. */
+#define MOTE__SEND_CASE(c, ...)                                                                                        \
+    MOTE__CASE(MOTE__CASE_SEND, MOTE__CHAN(c), (MOTE__ELEMENT(c)[1]){__extension__({                                   \
+                   MOTE__ELEMENT(c) mote__value = (__VA_ARGS__);                                                       \
+                   mote__value;                                                                                        \
+               })})
+#define MOTE__SELECT(status, ...)                                                                                      \
+    __extension__({                                                                                                    \
+        mote_case mote__cases[] = {__VA_ARGS__};                                                                       \
+        mote__select(mote__cases, (int)(sizeof mote__cases / sizeof mote__cases[0]), (status));                        \
+    })
+
+#else
+
+namespace mote_detail
+{
+inline mote_case make_case(int kind, struct mote__chan *c, void *value)
+{
+    mote_case k;
+    k.mote__kind = kind;
+    k.status = 0;
+    k.mote__chan = c;
+    k.mote__value = value;
+    return k;
+}
+inline mote_case timed_case(int64_t ns)
+{
+    mote_case k = make_case(MOTE__CASE_AFTER, NULL, NULL);
+    k.mote__ns = ns;
+    return k;
+}
+/* Lives until the end of the full expression, which is the select's. */
+template <class T> struct sending {
+    struct mote__chan *c;
+    T value;
+};
+template <class T> inline sending<T> send_case(struct mote__chan *c, T value) { return sending<T>{c, value}; }
+inline mote_case as_case(const mote_case &k) { return k; }
+template <class T> inline mote_case as_case(const sending<T> &s)
+{
+    return make_case(MOTE__CASE_SEND, s.c, (void *)(uintptr_t)&s.value);
+}
+template <class... C> inline int select(int *status, const C &...c)
+{
+    mote_case cases[] = {as_case(c)...};
+    return mote__select(cases, (int)sizeof...(C), status);
+}
+} // namespace mote_detail
+
+#define MOTE__CASE(kind, c, value) mote_detail::make_case((kind), (c), (value))
+#define MOTE__TIMED_CASE(ns) mote_detail::timed_case(ns)
+#define MOTE__SEND_CASE(c, ...) mote_detail::send_case<MOTE__ELEMENT(c)>(MOTE__CHAN(c), __VA_ARGS__)
+#define MOTE__SELECT(status, ...) mote_detail::select((status), __VA_ARGS__)
+
+#endif
 
 #define MOTE__WITH_VALUE(how, c, ...)                                                                                  \
     __extension__({                                                                                                    \

@@ -34,6 +34,11 @@ void mote_wg_done(mote_wg *wg);
 /* Waits until the count is 0. May switch; a plain thread blocks. */
 void mote_wg_wait(mote_wg *wg);
 
+/* The same until a deadline on mote_now's clock. 0 when the count is 0, at once even when the deadline has passed; -ETIMEDOUT;
+ * -ENOMEM. A wait that ends with -ETIMEDOUT uses the group until it has returned: whoever frees it waits for that too. May
+ * switch; a plain thread blocks. */
+int mote_wg_wait_until(mote_wg *wg, int64_t deadline);
+
 /* One at a time. Whoever waits long for it, a millisecond or so, or is overtaken four times, has it handed over by the next
  * unlock, so nobody starves; until then who comes first gets it, which is faster. 48 bytes. */
 typedef struct mote_mutex {

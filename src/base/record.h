@@ -35,6 +35,7 @@ enum task_flag {
     TASK_MAIN = 8,           /* immutable: its end ends mote_run */
     TASK_MAILBOX_WORD = 16,  /* itself and who wakes it: the mailbox holds 8 bytes; see sync/mailbox.h */
     TASK_MAILBOX_BLOCK = 32, /* the same: it is a block's address */
+    TASK_NODE = 64,          /* immutable: no task at all, but a place in a queue: see sync/selection.h */
 };
 
 struct task {

@@ -4,14 +4,17 @@
  * Holds:  C1 under the lock: receivers wait only while the buffer is empty and nobody waits to send; senders only while it is
  *            full. C2 elements are received in the order they were sent. C3 a waiter's status is -EPIPE from the start and
  *            becomes 0 with its element, so closing need not touch the waiters at all: a million are woken in constant time.
+ *            Nodes are the exception (selection.h): each has to be claimed.
  *         C4 a woken waiter doesn't touch the channel: it may have been freed by then.
  *         S2 through mailbox.h.
  * Why:    the parts that park are functions of their own, with nothing to remember but the destination: their frames are what a
  *         parked task pays for.
  */
+#include "sync/chan.h"
+
 #include "base/msg.h"
 #include "sync/mailbox.h"
-#include "sync/waitq.h"
+#include "sync/selection.h"
 
 #include <mote/chan.h>
 #include <mote/task.h>
@@ -19,21 +22,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct mote__chan {
-    struct lock lock;
-    bool closed;            /* lock */
-    bool pointers;          /* immutable: elements are pointers, to be checked */
-    _Atomic uint32_t refs;  /* owners */
-    size_t size;            /* immutable: of an element */
-    size_t capacity;        /* immutable */
-    size_t limit;           /* lock: elements that may be buffered: the capacity, 0 once it is closed */
-    _Atomic size_t count;   /* lock; read by all */
-    size_t head;            /* lock: where the oldest buffered element is */
-    struct waitq senders;   /* lock */
-    struct waitq receivers; /* lock */
-    _Alignas(16) char buffer[];
-};
 
 static struct lock no_channel; /* what waits on a null channel parks on */
 
@@ -160,11 +148,37 @@ static inline int send_buffered(struct mote__chan *c, const void *value, size_t 
     return drop_and_return(c, 0);
 }
 
+/* The first in line is a node: it, and more of them, may be of selections that are over (selection.h). The element goes into the
+ * mailbox before the claim, which can't be taken back when there is no memory. */
+static NOINLINE int hand_over_to_nodes(struct mote__chan *c, const void *value, bool waits)
+{
+    for (struct task *first; (first = c->receivers.first);) {
+        int error = mailbox_put(first, value, c->size);
+        if (UNLIKELY(error < 0))
+            return drop_and_return(c, error);
+        waitq_drop(&c->receivers, first);
+        if (LIKELY(selection_claim(first))) {
+            first->status = 0;
+            lock_drop(&c->lock);
+            selection_ready(first);
+            return 0;
+        }
+    }
+    size_t count = atom_load_rlx(&c->count); /* rlx: under the lock */
+    if (count < c->limit)
+        return send_buffered(c, value, count);
+    return waits ? wait_to_send(c, value) : drop_and_return(c, -EAGAIN);
+}
+
 /* waits: whether it may wait. */
 static ALWAYS_INLINE int send(struct mote__chan *c, const void *value, bool waits)
 {
-    if (c->receivers.first) /* none once it is closed */
-        return hand_over(c, c->receivers.first, value);
+    struct task *receiver = c->receivers.first;
+    if (receiver) { /* none once it is closed */
+        if (UNLIKELY(receiver->flags & TASK_NODE))
+            return hand_over_to_nodes(c, value, waits);
+        return hand_over(c, receiver, value);
+    }
     size_t count = atom_load_rlx(&c->count); /* rlx: under the lock */
     if (count < c->limit)
         return send_buffered(c, value, count);
@@ -191,6 +205,8 @@ PUBLIC int mote__chan_send(struct mote__chan *c, const void *value)
     return send(c, value, true);
 }
 
+int chan_send_held(struct mote__chan *c, const void *value) { return send(c, value, false); }
+
 PUBLIC int mote__chan_try_send(struct mote__chan *c, const void *value)
 {
     if (UNLIKELY(!c))
@@ -198,7 +214,7 @@ PUBLIC int mote__chan_try_send(struct mote__chan *c, const void *value)
     if (UNLIKELY(c->pointers))
         sched_check_lent(*(void *const *)value, "an address sent through a channel");
     lock_take(&c->lock);
-    return send(c, value, false);
+    return chan_send_held(c, value);
 }
 
 static NOINLINE int take_element(struct task *self, void *to)
@@ -223,7 +239,7 @@ static SWITCH_RETURNS NOINLINE int park_to_receive(struct mote__chan *c, void *t
 static NOINLINE int wait_to_receive(struct mote__chan *c, void *to)
 {
     struct task *self = sched_self();
-    mailbox_clear(self, c->size, to); /* what *to becomes if the channel is closed */
+    mailbox_clear(self, c->size); /* what *to becomes if the channel is closed */
     return park_to_receive(c, to, self);
 }
 
@@ -248,10 +264,41 @@ static NOINLINE int receive_from(struct mote__chan *c, void *to, struct task *se
     return 0;
 }
 
+/* From a sender who was taken out of the line, task or node. */
+static int receive_from_claimed(struct mote__chan *c, void *to, struct task *sender)
+{
+    mailbox_take(sender, to);
+    sender->status = 0;
+    lock_drop(&c->lock);
+    selection_ready(sender);
+    return 0;
+}
+
+/* The first in line is a node: it, and more of them, may be of selections that are over. */
+static NOINLINE int receive_from_nodes(struct mote__chan *c, void *to, bool waits)
+{
+    struct task *sender = selection_pop(&c->senders);
+    if (LIKELY(sender != NULL))
+        return receive_from_claimed(c, to, sender);
+    return waits ? wait_to_receive(c, to) : drop_and_return(c, -EAGAIN);
+}
+
+static NOINLINE int refill_from_nodes(struct mote__chan *c, size_t count)
+{
+    struct task *sender = selection_pop(&c->senders);
+    if (LIKELY(sender != NULL))
+        return receive_from_claimed(c, slot(c, tail(c, count - 1)), sender);
+    atom_store_rlx(&c->count, count - 1); /* rlx: under the lock */
+    return drop_and_return(c, 0);
+}
+
 /* A waiting sender's element takes the place that has become free, as the newest of them. */
 static NOINLINE int refill(struct mote__chan *c, size_t count)
 {
-    return receive_from(c, slot(c, tail(c, count - 1)), c->senders.first);
+    struct task *sender = c->senders.first;
+    if (UNLIKELY(sender->flags & TASK_NODE))
+        return refill_from_nodes(c, count);
+    return receive_from(c, slot(c, tail(c, count - 1)), sender);
 }
 
 static inline void advance(struct mote__chan *c)
@@ -293,8 +340,12 @@ static ALWAYS_INLINE int receive(struct mote__chan *c, void *to, bool waits)
             return receive_buffered_block(c, to, count);
         return end_receive(c, count);
     }
-    if (c->senders.first)
-        return receive_from(c, to, c->senders.first);
+    struct task *sender = c->senders.first;
+    if (sender) {
+        if (UNLIKELY(sender->flags & TASK_NODE))
+            return receive_from_nodes(c, to, waits);
+        return receive_from(c, to, sender);
+    }
     if (UNLIKELY(c->closed))
         return receive_closed(c, to);
     return waits ? wait_to_receive(c, to) : drop_and_return(c, -EAGAIN);
@@ -315,12 +366,14 @@ PUBLIC int mote__chan_recv(struct mote__chan *c, void *value)
     return receive(c, value, true);
 }
 
+int chan_recv_held(struct mote__chan *c, void *to) { return receive(c, to, false); }
+
 PUBLIC int mote__chan_try_recv(struct mote__chan *c, void *value)
 {
     if (UNLIKELY(!c))
         return -EAGAIN;
     lock_take(&c->lock);
-    return receive(c, value, false);
+    return chan_recv_held(c, value);
 }
 
 PUBLIC int mote__chan_close(struct mote__chan *c)
@@ -334,11 +387,10 @@ PUBLIC int mote__chan_close(struct mote__chan *c)
     }
     c->closed = true;
     c->limit = 0;
-    struct waitq senders = c->senders, receivers = c->receivers;
-    c->senders = c->receivers = (struct waitq){0};
+    struct waitq receivers = selection_take_all(&c->receivers), senders = selection_take_all(&c->senders);
     lock_drop(&c->lock);
-    waitq_ready_all(receivers);
-    waitq_ready_all(senders);
+    selection_ready_all(receivers);
+    selection_ready_all(senders);
     return 0;
 }
 
@@ -353,7 +405,7 @@ PUBLIC void mote__chan_ref(struct mote__chan *c)
 }
 
 /* Tasks that were discarded when the runtime stopped don't. */
-static bool still_waits(const struct waitq *q) { return q->first && (q->threads || mote_procs() > 0); }
+static bool still_waits(const struct waitq *q) { return q->first && (q->odd & WAITQ_THREADS || mote_procs() > 0); }
 
 PUBLIC void mote__chan_free(struct mote__chan *c)
 {

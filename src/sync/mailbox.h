@@ -3,7 +3,7 @@
  * Job:    put an element into a record, by the task itself or by who wakes it, and take it out on the receiver's own stack.
  * Holds:  S2 nobody writes to another task's stack. X4 the mailbox says itself how long its element is, so a woken task needs
  *         nothing of the channel, which may be gone: TASK_MAILBOX_BLOCK: a block with a header; TASK_MAILBOX_WORD: 8 bytes;
- *         neither: fewer, their number in the topmost byte.
+ *         neither: fewer, their number in the topmost byte, or MAILBOX_ZEROS there: so many zeros as the rest says.
  * Why:    not having to keep the size across the park saves the parked task a register on its stack: 16 bytes of a million.
  */
 #ifndef SYNC_MAILBOX_H
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define MAILBOX_FLAGS (TASK_MAILBOX_WORD | TASK_MAILBOX_BLOCK)
+#define MAILBOX_ZEROS UINT64_C(255)
 
 /* Larger than 8 bytes: -ENOMEM is possible. */
 static NOINLINE int mailbox_put_block(struct task *t, const void *element, size_t size)
@@ -66,13 +67,11 @@ static inline int mailbox_put(struct task *t, const void *element, size_t size)
     return 0;
 }
 
-/* An element of zeros; a large one is put where it is to go at once. */
-static inline void mailbox_clear(struct task *t, size_t size, void *to)
+/* An element of zeros. */
+static inline void mailbox_clear(struct task *t, size_t size)
 {
     t->flags = (uint8_t)((t->flags & ~MAILBOX_FLAGS) | (size == 8 ? TASK_MAILBOX_WORD : 0));
-    t->mailbox = size < 8 ? (uint64_t)size << 56 : 0;
-    if (UNLIKELY(size > 8 && to))
-        memset(to, 0, size);
+    t->mailbox = size < 8 ? (uint64_t)size << 56 : size == 8 ? 0 : MAILBOX_ZEROS << 56 | size;
 }
 
 /* The common cases of mailbox_take. False: nothing was done. */
@@ -106,19 +105,11 @@ static inline void mailbox_take(struct task *t, void *to)
             sched_block_put(block->class, block);
         else
             free(block);
+    } else if (to && t->mailbox >> 56 == MAILBOX_ZEROS) {
+        memset(to, 0, t->mailbox & (((uint64_t)1 << 56) - 1));
     } else if (to) {
         memcpy(to, &t->mailbox, t->mailbox >> 56);
     }
-}
-
-/* The size of what lies in it. */
-static inline size_t mailbox_size(const struct task *t)
-{
-    if (t->flags & TASK_MAILBOX_WORD)
-        return 8;
-    if (t->flags & TASK_MAILBOX_BLOCK)
-        return ((struct mailbox_block *)(uintptr_t)t->mailbox)->size;
-    return t->mailbox >> 56;
 }
 
 #endif

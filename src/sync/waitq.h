@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* waitq - who waits for an object, first in, first out.
  * Job:    a list of records linked by next, under the object's lock.
- * Holds:  V1 `threads` says whether a plain thread may be in it; when none is, all can be made ready in constant time.
+ * Holds:  V1 `odd` says what may be in it besides tasks; when nothing, all can be made ready in constant time.
  *         V2 `last` means something only while `first` isn't NULL.
+ * Not here: nodes, which stand in it for waits in several queues and for those with a deadline (selection.h).
  */
 #ifndef SYNC_WAITQ_H
 #define SYNC_WAITQ_H
 
 #include "sched/sched.h"
 
+enum waitq_odd {
+    WAITQ_THREADS = 1, /* plain threads, or nodes of theirs */
+    WAITQ_NODES = 2,
+};
+
 struct waitq {
     struct task *first, *last;
     uint32_t count;
-    bool threads;
+    uint8_t odd; /* enum waitq_odd */
 };
 
 static inline void waitq_push(struct waitq *q, struct task *t)
@@ -22,12 +28,12 @@ static inline void waitq_push(struct waitq *q, struct task *t)
         q->last->next = t;
     } else {
         q->first = t;
-        q->threads = false;
+        q->odd = 0;
     }
     q->last = t;
     q->count++;
     if (UNLIKELY(t->flags & TASK_THREAD))
-        q->threads = true;
+        q->odd |= WAITQ_THREADS;
 }
 
 /* Back to the front: it has been there before. */
@@ -41,7 +47,7 @@ static inline void waitq_push_front(struct waitq *q, struct task *t)
     q->first = t;
     q->count++;
     if (UNLIKELY(t->flags & TASK_THREAD))
-        q->threads = true;
+        q->odd |= WAITQ_THREADS;
 }
 
 /* Moves all of another list to the end. */
@@ -54,7 +60,7 @@ static inline void waitq_append(struct waitq *q, struct waitq more)
     q->last->next = more.first;
     q->last = more.last;
     q->count += more.count;
-    q->threads |= more.threads;
+    q->odd |= more.odd;
 }
 
 /* Takes everybody out. */
@@ -72,7 +78,7 @@ static inline void waitq_drop(struct waitq *q, struct task *t)
     q->count--;
 }
 
-/* The same for who hasn't looked; NULL when nobody waits. */
+/* The same for who hasn't looked, where no nodes are; NULL when nobody waits. */
 static inline struct task *waitq_pop(struct waitq *q)
 {
     struct task *t = q->first;
@@ -81,12 +87,12 @@ static inline struct task *waitq_pop(struct waitq *q)
     return t;
 }
 
-/* Makes everyone ready who was in the list; the caller took it out under the lock and has released that. */
+/* Where no nodes are: makes everyone ready who was in the list; the caller took it out under the lock and has released that. */
 static inline void waitq_ready_all(struct waitq taken)
 {
     if (!taken.first)
         return;
-    if (!taken.threads) {
+    if (!taken.odd) {
         sched_ready_list(taken.first, taken.last, taken.count);
         return;
     }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* wg - wait groups.
- * Job:    mote_wg_add, _done, _wait.
+ * Job:    mote_wg_add, _done, _wait, _wait_until.
  * Holds:  WG1 everything under the lock. WG2 who brings the count to 0 takes all waiters out; his release of the lock is his last
  *         use of the object. WG3 who waits takes the lock even to see a count of 0: so the release of whoever made it 0 has
- *         happened, and the object may be freed. A woken waiter doesn't touch it again.
+ *         happened, and the object may be freed. A woken waiter doesn't touch it again; one
+ *         whose deadline came does, so the object must outlive such a wait.
  * Why:    a lock, not an atomic counter: it costs the same read-modify-write, and none at all while it is biased (lock.h).
  */
 #include "base/msg.h"
-#include "sync/waitq.h"
+#include "sync/selection.h"
 
 #include <mote/sync.h>
+#include <mote/time.h>
+
+#include <errno.h>
 
 /* The public struct, as we see it. */
 struct wg {
@@ -22,13 +26,12 @@ _Static_assert(sizeof(struct wg) <= sizeof(mote_wg), "mote_wg holds struct wg");
 /* Lock held, released: the count has come to 0 and somebody waits (WG2). */
 static NOINLINE void wake_all(struct wg *g)
 {
-    struct waitq taken = g->waiters;
-    g->waiters = (struct waitq){0};
+    struct waitq taken = selection_take_all(&g->waiters);
     lock_drop(&g->lock);
-    if (taken.count == 1)
+    if (LIKELY(taken.count == 1 && !taken.odd))
         sched_ready(taken.first);
     else
-        waitq_ready_all(taken);
+        selection_ready_all(taken);
 }
 
 static NORETURN COLD void bad_count(void)
@@ -96,4 +99,38 @@ PUBLIC void mote_wg_wait(mote_wg *wg)
         lock_drop(&g->lock);
     else
         park_to_wait(g, w->current);
+}
+
+/* Lock held, released: the count isn't 0, and the deadline is yet to come. */
+static int wait_for_either(struct wg *g, int64_t deadline)
+{
+    struct selection *s = selection_new(sched_self(), 1, deadline);
+    int error = s ? selection_arm(s, deadline) : -ENOMEM;
+    if (UNLIKELY(error < 0)) {
+        lock_drop(&g->lock);
+        if (s)
+            selection_free(s);
+        return error;
+    }
+    selection_enter(s, 0, &g->lock, &g->waiters);
+    lock_drop(&g->lock);
+    int winner = selection_wait(s, deadline);
+    selection_free(s);
+    return winner < 0 ? -ETIMEDOUT : 0;
+}
+
+PUBLIC int mote_wg_wait_until(mote_wg *wg, int64_t deadline)
+{
+    struct wg *g = (struct wg *)wg;
+    if (deadline == MOTE_FOREVER) {
+        mote_wg_wait(wg);
+        return 0;
+    }
+    sched_check_lent(g, "a wait group");
+    lock_take(&g->lock);
+    int result = g->count == 0 ? 0 : deadline <= mote_now() ? -ETIMEDOUT : 1;
+    if (result == 1)
+        return wait_for_either(g, deadline);
+    lock_drop(&g->lock);
+    return result;
 }

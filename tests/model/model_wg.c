@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* model_wg - wait groups: doers against waiters, and against the end of the object.
- * Checks: WG1-WG3 of sync/wg.c: a wait returns when the count is 0 and not before, nobody waits for ever, what was done is seen,
+ * Checks: G1-G6 of sync/selection.h for waits with a deadline, and WG1-WG3 of sync/wg.c: a wait returns when the count is 0 and not before, nobody waits for ever, what was done is seen,
  *         and the object may be freed as soon as the last wait has returned.
  */
-#include "park.h"
+#include "waits.h"
 
 #include "sync/wg.c"
 
@@ -45,6 +45,31 @@ static void wait_and_go_again(void)
     model_free(&group, sizeof group);
 }
 
+static void both(void)
+{
+    for (int i = 0; i < DOERS; i++) {
+        atom_store_rlx(&done[i], 1);
+        mote_wg_done(&group);
+    }
+}
+
+/* A wait that is late uses the group until it has returned; one that isn't may free it. */
+static void wait_until_and_free(void)
+{
+    int error = mote_wg_wait_until(&group, WAITS_DEADLINE);
+    MODEL_CHECK(error == 0 || error == -ETIMEDOUT);
+    if (error == 0)
+        for (int i = 0; i < DOERS; i++)
+            MODEL_CHECK(atom_load_rlx(&done[i]) == 1);
+    if (atom_sub_acq_rel(&waiting, 1) != 1)
+        return;
+    if (error)
+        mote_wg_wait(&group);
+    model_free(&group, sizeof group);
+}
+
+static void check_blocks(void) { MODEL_CHECK(waits_out == 0); }
+
 static void add_more(void)
 {
     mote_wg_add(&group, 1);
@@ -54,7 +79,7 @@ static void add_more(void)
 
 static void setup_waits(uint32_t waits)
 {
-    park_setup();
+    waits_setup();
     memset(&group, 0, sizeof group);
     memset(done, 0, sizeof done);
     mote_wg_add(&group, DOERS);
@@ -99,6 +124,24 @@ static const struct model models[] = {
      .thread = {doer, doer, wait_and_go_again},
      .entered = park_entered,
      .preemptions = 2},
+    {.name = "until",
+     .setup = setup_one,
+     .thread = {both, wait_until_and_free, waits_fire},
+     .check = check_blocks,
+     .entered = park_entered,
+     .preemptions = 2},
+    {.name = "until_and_wait",
+     .setup = setup_two,
+     .thread = {both, wait_until_and_free, wait_and_free, waits_fire},
+     .check = check_blocks,
+     .entered = park_entered,
+     .preemptions = 1},
+    {.name = "until_chance",
+     .setup = setup_two,
+     .thread = {both, wait_until_and_free, wait_until_and_free, waits_fire},
+     .check = check_blocks,
+     .entered = park_entered,
+     .random = 20000},
     {.name = "soloist",
      .setup = setup_biased,
      .thread = {doer, doer, wait_and_free},
