@@ -30,6 +30,7 @@ struct item {
 static const struct item items[] = {
     {"yield", 1000000, 100000, bench_yield, false},
     {"chan_pingpong", 500000, 50000, bench_chan_pingpong, false},
+    {"select_pingpong", 500000, 50000, bench_select_pingpong, false},
     {"chan_spsc", 5000000, 500000, bench_chan_spsc, false},
     {"chan_mpmc", 4000000, 400000, bench_chan_mpmc, false},
     {"spawn_wait", 1000000, 100000, bench_spawn_wait, false},

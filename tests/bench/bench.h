@@ -18,6 +18,7 @@ void bench_check(bool ok, const char *what);
 /* The items. Most sizes are counts of operations; where not, the definition says what the size is. */
 struct measured bench_yield(long n);
 struct measured bench_chan_pingpong(long n);
+struct measured bench_select_pingpong(long n);
 struct measured bench_chan_spsc(long n);
 struct measured bench_chan_mpmc(long n);
 struct measured bench_ring_hop(long rounds);

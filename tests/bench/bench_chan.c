@@ -53,6 +53,48 @@ struct measured bench_chan_pingpong(long n)
     return (struct measured){n, took};
 }
 
+static void select_send(mote_chan(long) c, long v, mote_chan(long) never)
+{
+    long dropped;
+    bench_check(mote_select(MOTE_SEND(c, v), MOTE_RECV(never, &dropped)) == 0, "mote_select, sending");
+}
+
+static long select_receive(mote_chan(long) c, mote_chan(long) never)
+{
+    long v, dropped;
+    bench_check(mote_select(MOTE_RECV(c, &v), MOTE_RECV(never, &dropped)) == 0, "mote_select, receiving");
+    return v;
+}
+
+static void select_ponger(mote_chan(long) a, mote_chan(long) b, mote_chan(long) never, long n, mote_wg *wg)
+{
+    for (long i = 0; i < n; i++)
+        select_send(b, select_receive(a, never) + 1, never);
+    mote_wg_done(wg);
+}
+
+/* The same with every send and receive in a two-way select whose other way, a receive both sides share, is never ready. */
+struct measured bench_select_pingpong(long n)
+{
+    mote_chan(long) a = make(0), b = make(0), never = make(0);
+    mote_wg wg = {0}; /* for who has sent the last message may still leave its queue */
+    mote_wg_add(&wg, 1);
+    int64_t start = mote_now();
+    bench_check(mote_go(select_ponger, a, b, never, n, &wg) == 0, "select_pingpong: mote_go");
+    long sum = 0;
+    for (long i = 0; i < n; i++) {
+        select_send(a, i, never);
+        sum += select_receive(b, never);
+    }
+    int64_t took = mote_now() - start;
+    bench_check(sum == n * (n + 1) / 2, "select_pingpong: sum");
+    mote_wg_wait(&wg);
+    mote_chan_free(a);
+    mote_chan_free(b);
+    mote_chan_free(never);
+    return (struct measured){n, took};
+}
+
 static void producer(mote_chan(long) c, long n)
 {
     for (long i = 0; i < n; i++)
