@@ -78,7 +78,8 @@ static void take_units(struct station *s, uint32_t r)
 {
     long n = r % 8;
     mote_sem_acquire(&s->sem, n);
-    CHECK((s->units += n) <= 8);
+    s->units += n;
+    CHECK(s->units <= 8);
     pause_a_little(r >> 8);
     s->units -= n;
     mote_sem_release(&s->sem, n);

@@ -265,7 +265,8 @@ static void test_a_queue_between_tasks_and_threads(void **state)
     for (int tasks = 0; tasks <= 4; tasks += 4) {
         reset();
         memset(&queue, 0, sizeof queue);
-        sum = turn = 0;
+        sum = 0;
+        turn = 0;
         if (tasks)
             assert_int_equal(mote_start(&two_procs), 0);
         mote_wg_add(&ended, 4 + 2 * tasks);

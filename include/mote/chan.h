@@ -163,7 +163,7 @@ enum { MOTE__CASE_RECV, MOTE__CASE_SEND, MOTE__CASE_DEFAULT, MOTE__CASE_AFTER };
 
 #define MOTE__AS_POINTER(T, ptr)                                                                                       \
     __extension__({                                                                                                    \
-        T *mote__pointer = (ptr);                                                                                      \
+        __typeof__(T) *mote__pointer = (ptr);                                                                          \
         mote__pointer;                                                                                                 \
     })
 

@@ -225,6 +225,7 @@ static NOINLINE int begin(struct choice *ch, struct selection **out)
     int result = attempt(ch, out);
     if (ch->order != few)
         free(ch->order);
+    ch->order = NULL;
     return result;
 }
 
@@ -244,7 +245,7 @@ static int finish(struct choice *ch, struct selection *s, int winner)
         struct task *box = &s->nodes[winner].record;
         if (k->mote__kind == MOTE__CASE_RECV)
             mailbox_take(box, k->mote__value);
-        k->status = box->status;
+        k->status = box->status == 0 ? 0 : -EPIPE;
     }
     selection_free(s);
     return winner < 0 ? too_late(ch) : winner;
@@ -253,14 +254,14 @@ static int finish(struct choice *ch, struct selection *s, int winner)
 PUBLIC int mote_select_n(mote_case *cases, int n, int64_t deadline)
 {
     struct choice ch = {.cases = cases, .n = n, .late = -ETIMEDOUT, .deadline = deadline};
-    struct selection *s;
+    struct selection *s = NULL;
     if (n < 0 || n > MOTE_CASES_MAX)
         return -EINVAL;
     int result = look_at_cases(&ch);
     if (result < 0)
         return result;
     result = begin(&ch, &s);
-    if (result == WAITS)
+    if (result == WAITS && s)
         return finish(&ch, s, selection_wait(s, ch.deadline));
     return result == ch.late ? too_late(&ch) : result;
 }

@@ -135,30 +135,28 @@ static void setup(void)
 }
 
 /* Its buffer lies behind it. */
-static struct {
-    struct mote__chan c;
-    long buffer;
-} full;
+static _Alignas(struct mote__chan) char room[sizeof(struct mote__chan) + sizeof(long)];
+#define full ((struct mote__chan *)room)
 
 static void setup_full(void)
 {
     setup();
-    full.c = (struct mote__chan){.size = sizeof(long), .capacity = 1, .limit = 1, .count = 1};
-    memcpy(full.c.buffer, &(long){64}, sizeof(long));
+    *full = (struct mote__chan){.size = sizeof(long), .capacity = 1, .limit = 1, .count = 1};
+    memcpy(full->buffer, &(long){64}, sizeof(long));
     sent = 64;
 }
 
 static void receive_full(void)
 {
     long v = -1;
-    MODEL_CHECK(mote__chan_recv(&full.c, &v) == 0 && v == 64);
+    MODEL_CHECK(mote__chan_recv(full, &v) == 0 && v == 64);
     received += v;
 }
 
 static void send_full_until(void)
 {
     long v = 32;
-    int error = mote__chan_send_until(&full.c, &v, DEADLINE);
+    int error = mote__chan_send_until(full, &v, DEADLINE);
     MODEL_CHECK(error == 0 || error == -ETIMEDOUT);
     sent += error == 0 ? v : 0;
     atom_add_seq(&over, 1);
@@ -181,10 +179,10 @@ static void check_three(void) { check_sums(3, 0); }
 static void check_full(void)
 {
     long v = 0;
-    if (full.c.count)
-        memcpy(&v, full.c.buffer, sizeof v);
+    if (full->count)
+        memcpy(&v, full->buffer, sizeof v);
     check_sums(1, v);
-    MODEL_CHECK(empty(&full.c));
+    MODEL_CHECK(empty(full));
 }
 
 #define BASE .setup = setup, .entered = park_entered
