@@ -142,7 +142,8 @@ int mote_select_n(mote_case *cases, int n, int64_t deadline);
 #endif
 
 /* Closes the channel: who waits to send gets -EPIPE; receivers drain what is buffered and then get -EPIPE. 0; -EPIPE when it
- * was closed already; -EINVAL for a null channel. Wakes any number of waiting tasks in constant time. Never switches. */
+ * was closed already; -EINVAL for a null channel. Wakes any number of waiting tasks in constant time, unless a select or a wait
+ * with a deadline is among them. Never switches. */
 #define mote_chan_close(c) mote__chan_close(MOTE__CHAN(c))
 
 /* Elements buffered now; how many fit. 0 for a null channel. Never switch. */
