@@ -6,6 +6,9 @@
 #include <mote/chan.h>
 #include <mote/context.h>
 #include <mote/debug.h>
+#include <mote/group.h>
+#include <mote/io.h>
+#include <mote/sim.h>
 #include <mote/sync.h>
 #include <mote/task.h>
 #include <mote/time.h>

@@ -10,6 +10,7 @@
 #define SLOTS 64
 
 static const mote_config eight_procs = {.procs = 8}, two_homes = {.procs = 2, .homes = 2};
+static const mote_config *const configs[] = {&one_proc, &two_procs, &eight_procs, &two_homes};
 
 /* Contexts that everybody may take a reference to. */
 static struct slot {
@@ -142,7 +143,6 @@ static void grow_and_cut(void *arg)
 static void test_trees(void **state)
 {
     (void)state;
-    static const mote_config *const configs[] = {&one_proc, &two_procs, &eight_procs, &two_homes};
     for (int i = 0; i < SLOTS; i++)
         pthread_mutex_init(&slots[i].lock, NULL);
     for (unsigned i = 0; i < 4; i++) {
@@ -152,9 +152,89 @@ static void test_trees(void **state)
     }
 }
 
+/* Parents and children of one line are cancelled at the same time, from tasks and threads. */
+
+#define LINE 6
+#define CANCELLERS 12
+
+static mote_ctx *line[LINE]; /* each the parent of the next */
+static _Atomic int first[LINE], ready;
+
+static void cancel_one(int who)
+{
+    int i = who % LINE;
+    ready++;
+    while (ready < CANCELLERS)
+        if (mote_self())
+            mote_yield();
+    int result = mote_ctx_cancel(line[i], -1000 - i);
+    CHECK(result == 0 || result == -EALREADY);
+    first[i] += result == 0;
+    for (int k = i; k < LINE; k++) { /* whoever did it */
+        CHECK(mote_ctx_err(line[k]) == -ECANCELED);
+        CHECK(mote_ctx_cause(line[k]) <= -1000 && mote_ctx_cause(line[k]) >= -1000 - k);
+    }
+    mote_wg_done(&ended);
+}
+
+static void *cancel_in_thread(void *arg)
+{
+    cancel_one((int)(uintptr_t)arg);
+    return NULL;
+}
+
+static void make_line(void)
+{
+    called = waiting = 0;
+    ready = 0;
+    for (int i = 0; i < LINE; i++) {
+        first[i] = 0;
+        CHECK((line[i] = mote_ctx_with_cancel(i ? line[i - 1] : mote_ctx_background())));
+        CHECK(mote_ctx_after_func(line[i], count, NULL, NULL) == 0);
+        waiting++;
+        CHECK(mote_go(wait_until_done, mote_ctx_ref(line[i])) == 0);
+    }
+}
+
+static void cancel_at_once(void *arg)
+{
+    pthread_t threads[2];
+    (void)arg;
+    for (long round = scale(200); round > 0; round--) {
+        make_line();
+        mote_wg_add(&ended, CANCELLERS);
+        for (uintptr_t i = 0; i < 2; i++)
+            CHECK(pthread_create(&threads[i], NULL, cancel_in_thread, (void *)(i * 4)) == 0);
+        for (int i = 2; i < CANCELLERS; i++)
+            CHECK(mote_go(cancel_one, i) == 0);
+        mote_wg_wait(&ended);
+        for (int i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        while (waiting > 0 || called < LINE)
+            mote_yield();
+        CHECK(first[0] == 1 && called == LINE);
+        for (int i = 0; i < LINE; i++) {
+            CHECK(first[i] <= 1);
+            mote_ctx_free(line[i]);
+        }
+    }
+    yield_until_alone();
+    CHECK(called == LINE);
+}
+
+static void test_parents_and_children_cancelled_at_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        run_with(configs[i], cancel_at_once, NULL);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_trees)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trees),
+        cmocka_unit_test(test_parents_and_children_cancelled_at_once),
+    };
     watchdog(120);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

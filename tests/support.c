@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "base/sanitizer.h"
+#include "sched/proc.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -25,6 +26,14 @@ long scale(long n)
     return scaled > 0 ? scaled : 1;
 }
 
+bool in_check_mode(void)
+{
+    const char *debug = getenv("MOTEDEBUG");
+    return debug && strstr(debug, "stackcheck=");
+}
+
+bool stacks_are_copied(void) { return !sanitizer_pins_all() && !in_check_mode(); }
+
 /* All of it, so that the writer never blocks; what doesn't fit is dropped. */
 static void read_all(int fd, char *text, size_t size)
 {
@@ -43,15 +52,14 @@ static void read_all(int fd, char *text, size_t size)
     text[have] = 0;
 }
 
-/* The emulator's line about the signal that it is killed by. */
-static void drop_emulators_line(char *text)
+/* The emulator's lines about the signals that the process, and perhaps a copy of it, is killed by. */
+static void drop_emulators_lines(char *text)
 {
-    char *line = strstr(text, "qemu: uncaught target signal");
-    if (!line)
-        return;
-    const char *end = strchr(line, '\n');
-    end = end ? end + 1 : line + strlen(line);
-    memmove(line, end, strlen(end) + 1);
+    for (char *line; (line = strstr(text, "qemu: uncaught target signal"));) {
+        const char *end = strchr(line, '\n');
+        end = end ? end + 1 : line + strlen(line);
+        memmove(line, end, strlen(end) + 1);
+    }
 }
 
 /* cmocka's handlers would go on with the next test, in the child. */
@@ -82,7 +90,7 @@ struct child_result run_child(void (*body)(void *arg), void *arg)
     close(pipes[1]);
     read_all(pipes[0], result.err, sizeof result.err);
     if (UNDER_EMULATOR)
-        drop_emulators_line(result.err);
+        drop_emulators_lines(result.err);
     close(pipes[0]);
     while (waitpid(child, &result.status, 0) < 0)
         assert_int_equal(errno, EINTR);
@@ -112,7 +120,16 @@ uint32_t test_random(uint32_t *state)
     return *state = x;
 }
 
-const mote_config one_proc = {.procs = 1}, two_procs = {.procs = 2};
+const mote_config two_procs = {.procs = 2}, one_proc = {.procs = 1, .max_blocked = -1},
+                  one_proc_two_homes = {.procs = 1, .homes = 2, .max_blocked = -1},
+                  only_two_procs = {.procs = 2, .max_blocked = -1};
+
+char *temporary_name(char *name, size_t size)
+{
+    const char *folder = getenv("TMPDIR");
+    CHECK((size_t)snprintf(name, size, "%s/mote_test_XXXXXX", folder && *folder ? folder : "/tmp") < size);
+    return name;
+}
 
 long status_kb(const char *what)
 {
@@ -136,7 +153,7 @@ void run_with(const mote_config *config, void (*body)(void *arg), void *arg)
     mote_task *task = mote_spawn_with(&pinned, call_body, body, arg);
     assert_non_null(task);
     assert_int_equal(mote_join(task, NULL), 0);
-    assert_int_equal(mote_stop(mote_now() + 10 * MOTE_S), 0);
+    assert_int_equal(mote_stop(mote_now() + 30 * MOTE_S), 0);
 }
 
 void run_with_each(void (*body)(void *arg), void *arg)
@@ -156,9 +173,45 @@ void run_in_threads(int n, void *(*body)(void *arg), void *arg)
         pthread_join(threads[i], NULL);
 }
 
+static void *call_everywhere(void *arg)
+{
+    void (*body)(void *) = *(void (**)(void *))arg;
+    body(NULL);
+    return NULL;
+}
+
+void run_everywhere(void (*body)(void *arg))
+{
+    run_with_each(body, NULL);
+    CHECK(mote_start(&two_procs) == 0);
+    run_in_threads(1, call_everywhere, &body);
+    CHECK(mote_stop(mote_now() + 30 * MOTE_S) == 0);
+}
+
 void yield_until_alone(void)
 {
     while (mote_task_count() > 1)
+        mote_yield();
+}
+
+void await_parked(uint64_t n)
+{
+    struct mote_stats s;
+    while (mote_stats(&s) == 0 && s.tasks_parked < n)
+        mote_yield();
+}
+
+void await_all_parked(void)
+{
+    struct mote_stats s;
+    uint64_t self = mote_self() != 0;
+    while (mote_stats(&s) == 0 && s.tasks_parked + self < s.tasks)
+        mote_yield();
+}
+
+void await_threads(int n)
+{
+    while (atom_load_seq(&rt.threads_waiting) != n)
         mote_yield();
 }
 

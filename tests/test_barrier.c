@@ -148,8 +148,7 @@ static void init_while_one_waits(void *arg)
 {
     (void)arg;
     CHECK(mote_go(wait_there) == 0);
-    for (int i = 0; i < 10; i++)
-        mote_yield();
+    await_parked(1);
     mote_barrier_init(&barrier, 3);
 }
 

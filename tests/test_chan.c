@@ -149,14 +149,12 @@ static void pass_size(size_t size, size_t capacity)
     struct mote__chan *c = mote__chan_make(size, capacity, false);
     CHECK(c);
     mote_task *sender = mote_spawn(send_sized, c, size);
-    mote_yield(); /* it fills the buffer and waits */
-    mote_yield();
+    await_parked(1); /* it has filled the buffer */
     CHECK(mote__chan_len(c) == capacity);
     receive_sized(c, size);
     CHECK(mote_join(sender, NULL) == 0);
     mote_task *receiver = mote_spawn(receive_sized, c, size);
-    mote_yield(); /* it waits */
-    mote_yield();
+    await_parked(1);
     send_sized(c, size);
     CHECK(mote_join(receiver, NULL) == 0);
     CHECK(mote__chan_len(c) == 0);

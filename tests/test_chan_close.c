@@ -18,6 +18,12 @@ static void yield_until_started(int n)
         mote_yield();
 }
 
+static void yield_until_woken(int n)
+{
+    while (woken < n)
+        mote_yield();
+}
+
 /* Every call in every state */
 
 struct row {
@@ -184,8 +190,7 @@ static void close_many_receivers(size_t size, int n)
     mote_sleep(MOTE_MS);
     CHECK(woken == 0);
     CHECK(mote__chan_close(c) == 0);
-    while (woken < n)
-        mote_yield();
+    yield_until_woken(n);
     CHECK(wrong == 0);
     yield_until_alone();
     mote__chan_free(c);
@@ -225,13 +230,11 @@ static void close_senders(void *arg)
         for (int i = 0; i < n; i++) {
             CHECK(mote_go(send_into_close, c, size, i < 2 ? 0 : -EPIPE) == 0);
             if (i < 2)
-                yield_until_started(i + 1);
+                yield_until_woken(i + 1);
         }
-        yield_until_started(n);
-        mote_yield();
+        await_parked((uint64_t)n - 2);
         CHECK(mote__chan_close(c) == 0);
-        while (woken < n)
-            mote_yield();
+        yield_until_woken(n);
         CHECK(wrong == 0 && mote__chan_len(c) == 2);
         CHECK(mote__chan_recv(c, NULL) == 0 && mote__chan_recv(c, NULL) == 0);
         CHECK(mote__chan_recv(c, NULL) == -EPIPE);
@@ -264,7 +267,7 @@ static void free_with_waiter(void *arg)
     mote_chan(int) c = mote_chan_make(int, 0);
     reset();
     CHECK(mote_go(await_close_dropping, (struct mote__chan *)c) == 0);
-    yield_until_started(1);
+    await_parked(1);
     mote_chan_free(c);
 }
 

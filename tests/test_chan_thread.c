@@ -87,7 +87,7 @@ static void test_close_wakes_waiting_threads(void **state)
     struct pipes p = make_pipes(0, 0);
     for (int i = 0; i < 8; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, drain_thread, &p), 0);
-    mote_sleep(5 * MOTE_MS);
+    await_threads(8);
     mote_chan_close(p.small);
     for (int i = 0; i < 8; i++)
         pthread_join(threads[i], NULL);

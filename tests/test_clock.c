@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_clock - timers and tickers: what each call gives in each state; nothing of an old setting is ever seen; no setting is lost. */
+/* test_clock - timers and tickers: what each call gives in each state; nothing of an old setting is ever seen; no setting is
+ * lost. */
 #include "support.h"
 
 #include "base/sanitizer.h"
@@ -15,33 +16,6 @@
 static const mote_config eight_procs = {.procs = 8}, two_homes = {.procs = 2, .homes = 2};
 
 static _Atomic long called, wrong;
-
-/* From a task and from a plain thread, with any number of procs. */
-
-static void *thread_body(void *arg)
-{
-    void (*body)(void *) = *(void (**)(void *))arg;
-    body(NULL);
-    return NULL;
-}
-
-static void in_thread(void (*body)(void *))
-{
-    pthread_t thread;
-    assert_int_equal(mote_start(&two_procs), 0);
-    assert_int_equal(pthread_create(&thread, NULL, thread_body, &body), 0);
-    pthread_join(thread, NULL);
-    assert_int_equal(mote_stop(mote_now() + 10 * MOTE_S), 0);
-}
-
-static void everywhere(void (*body)(void *))
-{
-    run_with(&one_proc, body, NULL);
-    run_with(&two_procs, body, NULL);
-    run_with(&eight_procs, body, NULL);
-    run_with(&two_homes, body, NULL);
-    in_thread(body);
-}
 
 static void count_call(void *arg)
 {
@@ -86,7 +60,7 @@ static void channel_states(void *arg)
 static void test_a_timer_with_a_channel(void **state)
 {
     (void)state;
-    everywhere(channel_states);
+    run_everywhere(channel_states);
 }
 
 static void function_states(void *arg)
@@ -115,7 +89,7 @@ static void function_states(void *arg)
 static void test_a_timer_with_a_function(void **state)
 {
     (void)state;
-    everywhere(function_states);
+    run_everywhere(function_states);
 }
 
 static void ticker_states(void *arg)
@@ -153,7 +127,7 @@ static void ticker_states(void *arg)
 static void test_a_ticker(void **state)
 {
     (void)state;
-    everywhere(ticker_states);
+    run_everywhere(ticker_states);
 }
 
 static void afters(void *arg)
@@ -175,7 +149,7 @@ static void afters(void *arg)
 static void test_after(void **state)
 {
     (void)state;
-    everywhere(afters);
+    run_everywhere(afters);
 }
 
 static void test_without_a_runtime(void **state)
@@ -356,7 +330,7 @@ static void many_stop_when_due(void *arg)
 static void test_nothing_is_received_after_a_stop(void **state)
 {
     (void)state;
-    everywhere(many_stop_when_due);
+    run_everywhere(many_stop_when_due);
 }
 
 static void free_itself(void *arg)
@@ -383,7 +357,7 @@ static void free_by_functions(void *arg)
 static void test_a_function_may_free_its_timer(void **state)
 {
     (void)state;
-    everywhere(free_by_functions);
+    run_everywhere(free_by_functions);
 }
 
 static void lend_local(void)

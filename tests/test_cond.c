@@ -134,16 +134,14 @@ static void line_up(void *arg)
     reset();
     for (int i = 0; i < 100; i++) {
         CHECK(mote_go(wait_in_line, i) == 0);
-        for (int k = 0; k < 5; k++)
-            mote_yield();
+        await_parked((uint64_t)i + 1);
     }
     for (int i = 0; i < 50; i++) {
         mote_cond_signal(&cond);
         while (woken_now() <= i)
             mote_yield();
     }
-    for (int i = 0; i < 10; i++)
-        mote_yield();
+    await_all_parked();
     CHECK(woken_now() == 50);
     mote_cond_broadcast(&cond);
     yield_until_alone();

@@ -33,6 +33,7 @@ static void assert_same(const mote_config *a, const mote_config *b)
     assert_int_equal(a->homes, b->homes);
     assert_int_equal(a->queue, b->queue);
     assert_int_equal(a->pinned, b->pinned);
+    assert_int_equal(a->panic_ends_task, b->panic_ends_task);
 }
 
 static mote_config resolve(const char *procs, const char *debug, const mote_config *given)
@@ -56,6 +57,7 @@ static void test_defaults(void **state)
     assert_int_equal(a.homes, 1024);
     assert_int_equal(a.queue, 256);
     assert_false(a.pinned);
+    assert_false(a.panic_ends_task);
     assert_same(&a, &b);
 }
 
@@ -74,6 +76,12 @@ static void test_caller_then_environment(void **state)
     assert_int_equal(c.max_stack, 256 << 10);
     assert_int_equal(c.queue, 4);
     assert_false(c.pinned);
+    assert_int_equal(resolve(NULL, NULL, &given).seed, 0);
+    assert_int_equal(resolve(NULL, "seed=123456789012345", &given).seed, INT64_C(123456789012345));
+    assert_true(resolve(NULL, "panic=task", &given).panic_ends_task);
+    given.panic_ends_task = true;
+    assert_true(resolve(NULL, "procs=2", &given).panic_ends_task);
+    assert_false(resolve(NULL, "panic=program", &given).panic_ends_task);
     assert_int_equal(given.procs, 3); /* not written to */
 }
 
@@ -85,6 +93,8 @@ static void test_units(void **state)
     assert_int_equal(resolve(NULL, "max_stack=2M", NULL).max_stack, 2 << 20);
     assert_true(resolve(NULL, "max_stack=1g", NULL).max_stack == (size_t)1 << 30);
     assert_true(resolve(NULL, "pinned=1", NULL).pinned);
+    assert_true(resolve(NULL, "leaks=1", NULL).leaks);
+    assert_int_equal(resolve(NULL, "schedtrace=250", NULL).schedtrace, 250);
 }
 
 static void try_it(void *arg)
@@ -116,6 +126,13 @@ static struct attempt attempts[] = {
     {NULL, "max_stack=1k", {0}, -EINVAL, "max_stack is 1024"},
     {NULL, "max_stack=65g", {0}, -EINVAL, "max_stack is"},
     {NULL, "max_stack=99999999999g", {0}, -EINVAL, "wants a number"},
+    {NULL, "panic", {0}, -EINVAL, "'panic' wants what a panic ends"},
+    {NULL, "panic=1", {0}, -EINVAL, "panic=task or panic=program"},
+    {NULL, "panic=", {0}, -EINVAL, "panic=task or panic=program"},
+    {NULL, "leaks", {0}, -EINVAL, "'leaks' wants a number: leaks=N"},
+    {NULL, "leaks=1", {0}, 0, ""},
+    {NULL, "schedtrace=99999999999", {0}, -EINVAL, "schedtrace is 2147483647, not from 0 to"},
+    {NULL, "schedtrace=1000", {0}, 0, ""},
     {NULL, "colour=3", {0}, 0, "'colour' is not known"},
     {NULL, "colour", {0}, 0, "'colour' is not known"},
     {NULL, "colour=red", {0}, 0, "'colour' is not known"},

@@ -7,39 +7,11 @@
 #include "sched/timer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #define LONG (1000 * MOTE_S)
 
-static const mote_config eight_procs = {.procs = 8}, two_homes = {.procs = 2, .homes = 2};
-
 static _Atomic long called, begun;
-
-static void *thread_body(void *arg)
-{
-    void (*body)(void *) = *(void (**)(void *))arg;
-    body(NULL);
-    return NULL;
-}
-
-static void in_thread(void (*body)(void *))
-{
-    pthread_t thread;
-    assert_int_equal(mote_start(&two_procs), 0);
-    assert_int_equal(pthread_create(&thread, NULL, thread_body, &body), 0);
-    pthread_join(thread, NULL);
-    assert_int_equal(mote_stop(mote_now() + 10 * MOTE_S), 0);
-}
-
-static void everywhere(void (*body)(void *))
-{
-    run_with(&one_proc, body, NULL);
-    run_with(&two_procs, body, NULL);
-    run_with(&eight_procs, body, NULL);
-    run_with(&two_homes, body, NULL);
-    in_thread(body);
-}
 
 static bool is_done(mote_ctx *ctx)
 {
@@ -117,7 +89,7 @@ static void all_kinds(void *arg)
 static void test_every_kind_can_be_cancelled(void **state)
 {
     (void)state;
-    everywhere(all_kinds);
+    run_everywhere(all_kinds);
 }
 
 static void test_the_background(void **state)
@@ -190,7 +162,7 @@ static void deadlines(void *arg)
 static void test_deadlines(void **state)
 {
     (void)state;
-    everywhere(deadlines);
+    run_everywhere(deadlines);
 }
 
 static void test_a_deadline_ends_with_the_runtime(void **state)
@@ -298,7 +270,7 @@ static void functions(void *arg)
 static void test_functions_are_called_once(void **state)
 {
     (void)state;
-    everywhere(functions);
+    run_everywhere(functions);
 }
 
 static void test_functions_are_called_in_place_without_a_runtime(void **state)

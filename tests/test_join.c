@@ -95,8 +95,7 @@ static void join_twice(void *arg)
     intptr_t untouched = 4;
     ran = 0;
     mote_task *first = mote_spawn(join_checking, t, 12);
-    for (int i = 0; i < 50; i++) /* on one proc it waits by then */
-        mote_yield();
+    await_parked(2);
     CHECK(mote_join(t, &untouched) == -EINVAL && untouched == 4);
     CHECK(mote_join_until(t, &untouched, mote_now() + MOTE_S) == -EINVAL && untouched == 4);
     CHECK(mote_send(c, 12) == 0);
@@ -150,7 +149,7 @@ static void stop_a_second_use(void *arg)
     CHECK(mote_join(ended, NULL) == 0);
     mote_detach(alive);
     mote_spawn(join_checking, joined, 12);
-    mote_sleep(10 * MOTE_MS);
+    await_parked(3);
     mote_task *newer[100] = {0};
     for (int i = 0; way >= 4 && i < 100; i++)
         CHECK((newer[i] = mote_spawn(wait_for, c)) && newer[i] != ended);
@@ -211,8 +210,10 @@ static void join_late(void *arg)
     CHECK(mote_send(c, 78) == 0);
     CHECK(mote_join_until(t, &result, MOTE_FOREVER) == 0 && result == 78);
     t = mote_spawn(give_i32, 5);
-    mote_sleep(MOTE_MS);
-    CHECK(mote_join_until(t, &result, 0) == 0 && result == 5); /* it has ended: no deadline counts */
+    int error;
+    while ((error = mote_join_until(t, &result, 0)) == -ETIMEDOUT) /* once it has ended no deadline counts */
+        mote_yield();
+    CHECK(error == 0 && result == 5);
     mote_chan_free(c);
 }
 

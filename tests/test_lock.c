@@ -111,8 +111,10 @@ static void *hold_for_a_while(void *arg)
     _Atomic uint32_t *held = arg;
     lock_take(&lock);
     atom_store_seq(held, 1);
-    mote_sleep(20 * MOTE_MS);
-    atom_store_seq(held, 2);
+    while (atom_load_seq(held) == 1)
+        cpu_relax();
+    mote_sleep(20 * MOTE_MS); /* longer than waiters spin */
+    atom_store_seq(held, 3);
     lock_drop(&lock);
     return NULL;
 }
@@ -126,8 +128,9 @@ static void test_long_held_lock_is_waited_for(void **state)
     while (atom_load_seq(&held) == 0)
         cpu_relax();
     assert_false(lock_take_quickly(&lock));
+    atom_store_seq(&held, 2); /* tried */
     lock_take(&lock);
-    assert_int_equal(held, 2);
+    assert_int_equal(held, 3);
     lock_drop(&lock);
     pthread_join(thread, NULL);
 }

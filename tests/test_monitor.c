@@ -32,8 +32,7 @@ static void spin_after_waking(void *arg)
         CHECK(c != NULL);
         atom_store_seq(&flag, 0);
         CHECK(mote_go(raise_when_woken, mote_chan_ref(c)) == 0);
-        for (int k = 0; k < 5; k++)
-            mote_yield();
+        await_parked(1);
         if (i % 4 == 0)
             mote_sleep(i % 8 ? 100 * MOTE_US : 25 * MOTE_MS); /* the other sleeps; the monitor too */
         CHECK(mote_send(c, 1) == 0);

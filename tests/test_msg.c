@@ -42,12 +42,41 @@ static void die(void *arg)
     msg_fatal("cause %x", 0xabcu);
 }
 
-static void test_fatal_aborts(void **state)
+static const char fatal_head[] = "mote: cause abc\nmote: in a plain thread\nmote: ";
+
+static void test_fatal_says_who_and_where_and_aborts(void **state)
 {
     struct child_result r = run_child(die, NULL);
     (void)state;
     assert_killed(&r, SIGABRT);
-    assert_string_equal(r.err, "mote: cause abc\n");
+    assert_memory_equal(r.err, fatal_head, sizeof fatal_head - 1);
+    const char *rest = r.err + sizeof fatal_head - 1;
+    if (msg_tracer)
+        assert_memory_equal(rest, "  #0 die+0x", 11);
+    else
+        assert_string_equal(rest, "(built without backtraces)\n");
+}
+
+/* A report that is longer than its buffer is cut, and written all the same. */
+static void report_much(void *arg)
+{
+    struct msg_text text;
+    (void)arg;
+    msg_begin(&text);
+    for (int i = 0; i < 2000; i++)
+        msg_add(&text, "line %d\n", i);
+    CHECK(text.n < sizeof text.text);
+    msg_end(&text);
+}
+
+static void test_a_long_report_is_cut(void **state)
+{
+    struct child_result r = run_child(report_much, NULL);
+    size_t n = strlen(r.err);
+    (void)state;
+    assert_int_equal(r.status, 0);
+    assert_memory_equal(r.err, "line 0\nline 1\n", 14);
+    assert_true(n > 5000 && n < sizeof(struct msg_text));
 }
 
 static void *print_many(void *arg)
@@ -83,7 +112,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_print_is_one_line),
         cmocka_unit_test(test_long_text_is_cut),
-        cmocka_unit_test(test_fatal_aborts),
+        cmocka_unit_test(test_fatal_says_who_and_where_and_aborts),
+        cmocka_unit_test(test_a_long_report_is_cut),
         cmocka_unit_test(test_lines_do_not_mix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,9 @@ static void reset(void)
 
 /* What each call says */
 
-static void walk_through(void)
+static void walk_through(void *arg)
 {
+    (void)arg;
     mote_mutex m = {0}; /* this one is pinned, or a thread */
     CHECK(mote_mutex_try_lock(&m) == 0);
     CHECK(mote_mutex_try_lock(&m) == -EAGAIN);
@@ -36,21 +37,11 @@ static void walk_through(void)
     mote_mutex_unlock(&m);
 }
 
-static void *walk_in_thread(void *arg)
-{
-    (void)arg;
-    walk_through();
-    return NULL;
-}
-
-static void walk_in_task(void *arg) { walk_in_thread(arg); }
-
 static void test_what_each_call_says(void **state)
 {
     (void)state;
-    walk_through();
-    run_in_threads(1, walk_in_thread, NULL);
-    run_with_each(walk_in_task, NULL);
+    walk_through(NULL); /* without a runtime */
+    run_everywhere(walk_through);
 }
 
 /* Exclusion */
@@ -205,8 +196,7 @@ static void line_up(void *arg)
     mote_mutex_lock(&mutex);
     for (int i = 0; i < 100; i++) {
         CHECK(mote_go(lock_in_line, i) == 0);
-        for (int k = 0; k < 3; k++)
-            mote_yield();
+        await_parked((uint64_t)i + 1);
     }
     mote_mutex_unlock(&mutex);
     yield_until_alone();

@@ -142,6 +142,64 @@ static void test_an_exit_ends_nested_ones(void **state)
     run_with_each(exit_in_both, NULL);
 }
 
+/* Panics */
+
+static _Atomic int caught;
+
+static void panic_slowly(void *arg)
+{
+    (void)arg;
+    calls++;
+    for (int i = 0; i < 20; i++)
+        mote_yield();
+    slow_done = true;
+    mote_panic("once");
+}
+
+static void do_panic(void *arg)
+{
+    (void)arg;
+    mote_once_do(&once, panic_slowly, NULL);
+    CHECK(slow_done && calls == 1);
+}
+
+static void do_and_catch(void)
+{
+    if (mote_try(do_panic, NULL, NULL) < 0)
+        caught++;
+    CHECK(slow_done && calls == 1);
+}
+
+static void panic_in_many_tasks(void *arg)
+{
+    (void)arg;
+    reset();
+    caught = 0;
+    for (int i = 0; i < 20; i++)
+        CHECK(mote_go(do_and_catch) == 0);
+    do_and_catch();
+    yield_until_alone();
+    CHECK(calls == 1 && caught == 1);
+}
+
+static void *panic_in_thread(void *arg)
+{
+    (void)arg;
+    do_and_catch();
+    return NULL;
+}
+
+static void test_a_panic_goes_to_one_and_it_is_done(void **state)
+{
+    (void)state;
+    run_with_each(panic_in_many_tasks, NULL);
+    reset();
+    caught = 0;
+    run_in_threads(8, panic_in_thread, NULL);
+    assert_int_equal(calls, 1);
+    assert_int_equal(caught, 1);
+}
+
 /* Fatal misuse */
 
 static void do_again(void *arg)
@@ -183,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_tasks_and_threads_wait_for_it),
         cmocka_unit_test(test_it_is_done_when_the_function_ends_its_task),
         cmocka_unit_test(test_an_exit_ends_nested_ones),
+        cmocka_unit_test(test_a_panic_goes_to_one_and_it_is_done),
         cmocka_unit_test(test_misuse_is_fatal),
     };
     watchdog(60);

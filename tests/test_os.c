@@ -133,6 +133,22 @@ static void test_clock_goes_on(void **state)
     os_barrier_heavy();
 }
 
+static _Atomic int64_t other_time;
+
+static int64_t other_clock(void) { return atom_load_seq(&other_time); }
+
+static void test_another_clock_is_asked_first(void **state)
+{
+    (void)state;
+    int64_t before = os_now();
+    os_set_clock(other_clock);
+    assert_true(os_now() >= before); /* it has no time for us */
+    atom_store_seq(&other_time, 7);
+    assert_int_equal(os_now(), 7);
+    os_set_clock(NULL);
+    assert_true(os_now() >= before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_discard_zeroes),
         cmocka_unit_test(test_injected_failures),
         cmocka_unit_test(test_clock_goes_on),
+        cmocka_unit_test(test_another_clock_is_asked_first),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

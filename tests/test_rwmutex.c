@@ -22,8 +22,9 @@ static void reset(void)
 
 /* What each call says */
 
-static void walk_through(void)
+static void walk_through(void *arg)
 {
+    (void)arg;
     mote_rwmutex m = {0}; /* this one is pinned, or a thread */
     CHECK(mote_rwmutex_try_rlock(&m) == 0);
     mote_rwmutex_rlock(&m); /* nobody waits to write */
@@ -42,20 +43,11 @@ static void walk_through(void)
     mote_rwmutex_runlock(&m);
 }
 
-static void *walk_in_thread(void *arg)
-{
-    (void)arg;
-    walk_through();
-    return NULL;
-}
-
-static void walk_in_task(void *arg) { walk_in_thread(arg); }
-
 static void test_what_each_call_says(void **state)
 {
     (void)state;
-    run_in_threads(1, walk_in_thread, NULL);
-    run_with_each(walk_in_task, NULL);
+    walk_through(NULL); /* without a runtime */
+    run_everywhere(walk_through);
 }
 
 /* Exclusion */
@@ -157,8 +149,7 @@ static void all_read(void *arg)
     mote_rwmutex_lock(&mutex);
     for (int i = 0; i < 100; i++)
         CHECK(mote_go(read_together, 100) == 0);
-    for (int i = 0; i < 300; i++)
-        mote_yield();
+    await_parked(100);
     CHECK(readers == 0);
     mote_rwmutex_unlock(&mutex);
     yield_until_alone();
@@ -218,12 +209,6 @@ static void write_in_line(int number)
     mote_rwmutex_unlock(&mutex);
 }
 
-static void let_run(void)
-{
-    for (int i = 0; i < 10; i++)
-        mote_yield();
-}
-
 static void line_up(void *arg)
 {
     (void)arg;
@@ -231,11 +216,11 @@ static void line_up(void *arg)
     mote_rwmutex_lock(&mutex);
     for (int i = 0; i < 3; i++) {
         CHECK(mote_go(write_in_line, i) == 0);
-        let_run();
+        await_all_parked();
     }
     for (int i = 3; i < 6; i++) {
         CHECK(mote_go(read_in_line, i) == 0);
-        let_run();
+        await_all_parked();
     }
     mote_rwmutex_unlock(&mutex);
     yield_until_alone();
@@ -256,10 +241,10 @@ static void let_a_writer_wait(void *arg)
     reset();
     mote_rwmutex_rlock(&mutex);
     CHECK(mote_go(write_in_line, 1) == 0);
-    let_run();
+    await_all_parked();
     CHECK(mote_rwmutex_try_rlock(&mutex) == -EAGAIN); /* he goes first */
     CHECK(mote_go(read_in_line, 2) == 0);
-    let_run();
+    await_all_parked();
     CHECK(at == 0);
     mote_rwmutex_runlock(&mutex);
     yield_until_alone();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_select - what a select gives in each state of its channels, from tasks and threads; chance among the ready; many cases. */
+/* test_select - what a select gives in each state of its channels, from tasks and threads; chance among the ready; order among
+ * those who wait. */
 #include "support.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 /* The truth table: each kind of channel on both sides */
 
@@ -114,7 +114,7 @@ static void check_edges(void *arg)
     CHECK(mote_select_n(NULL, 0, INT64_MIN) == -ETIMEDOUT);
     CHECK(mote_select_n(cases, -1, 0) == -EINVAL);
     CHECK(mote_select_n(cases, MOTE_CASES_MAX + 1, 0) == -EINVAL);
-    cases[0].mote__kind = 4;
+    cases[0].mote__kind = MOTE__CASE_DONE + 1;
     CHECK(mote_select_n(cases, 3, 0) == -EINVAL);
     CHECK(mote_select(MOTE_AFTER(MOTE_S), MOTE_DEFAULT, MOTE_AFTER(0)) == 1);
     CHECK(mote_select(MOTE_AFTER(5 * MOTE_S), MOTE_AFTER(MOTE_MS), MOTE_AFTER(MOTE_FOREVER)) == 1);
@@ -253,6 +253,57 @@ static void test_closing_wakes_selects(void **state)
     run_with(&one_proc, close_under_selects, NULL);
 }
 
+/* Plain and selecting ones stand in one line, by turns. */
+
+static void send_in_line(mote_chan(int) c, mote_chan(int) other, int i)
+{
+    parked++;
+    if (i % 2)
+        CHECK(mote_send(c, i) == 0);
+    else
+        CHECK(mote_select(MOTE_RECV(other, NULL), MOTE_SEND(c, i), MOTE_SEND(c, i)) >= 1);
+}
+
+static void receive_in_line(mote_chan(int) c, mote_chan(int) other, int i)
+{
+    int v = -1;
+    parked++;
+    if (i % 2)
+        CHECK(mote_recv(c, &v) == 0);
+    else
+        CHECK(mote_select(MOTE_RECV(c, &v), MOTE_RECV(other, NULL), MOTE_RECV(c, &v)) != 1);
+    CHECK(v == i);
+}
+
+static void stand_in_line(void *arg)
+{
+    (void)arg;
+    int n = (int)scale(1000);
+    mote_chan(int) c = mote_chan_make(int, 0);
+    mote_chan(int) other = mote_chan_make(int, 0);
+    for (int senders = 0; senders < 2; senders++) {
+        parked = 0;
+        for (int i = 0; i < n; i++) {
+            CHECK((senders ? mote_go(send_in_line, c, other, i) : mote_go(receive_in_line, c, other, i)) == 0);
+            yield_until_parked(i + 1);
+        }
+        for (int i = 0, v = i; i < n; i++, v = i)
+            CHECK((senders ? mote_recv(c, &v) : mote_send(c, i)) == 0 && v == i);
+        yield_until_alone();
+        check_unused(c);
+        check_unused(other);
+    }
+    mote_chan_free(c);
+    mote_chan_free(other);
+}
+
+static void test_selects_are_served_first_in_first_out(void **state)
+{
+    (void)state;
+    run_with(&one_proc, stand_in_line, NULL);
+    run_with(&one_proc_two_homes, stand_in_line, NULL);
+}
+
 /* Both directions of one channel: two such selects meet, one never meets itself. */
 
 static void either_way(mote_chan(int) c, int rounds)
@@ -320,45 +371,6 @@ static void test_chance_decides_among_the_ready_cases(void **state)
     run_with(&one_proc, count_choices, NULL);
 }
 
-/* Many cases */
-
-static void select_among_many(void *arg)
-{
-    int n = *(int *)arg, step = n / 7 + 1;
-    mote_chan(int) *channels = malloc(sizeof *channels * (size_t)n);
-    mote_case *cases = malloc(sizeof *cases * (size_t)n);
-    int v = 0, seven = 7;
-    CHECK(channels && cases);
-    for (int i = 0; i < n; i++) {
-        channels[i] = i % 3 == 2 ? channels[i - 1] : mote_chan_make(int, 1);
-        cases[i] = MOTE_RECV(channels[i], &v);
-    }
-    for (int i = 0; i < n; i += step) {
-        CHECK(mote_send(channels[i], i) == 0);
-        int k = mote_select_n(cases, n, 0);
-        CHECK(k >= 0 && channels[k] == channels[i] && v == i);
-    }
-    CHECK(mote_select_n(cases, n, mote_now() + MOTE_MS) == -ETIMEDOUT);
-    for (int i = 0; i < n; i++)
-        cases[i] = MOTE_SEND_FROM(channels[i], &seven);
-    CHECK(mote_select_n(cases, n, MOTE_FOREVER) >= 0);
-    for (int i = 0; i < n; i++)
-        if (i % 3 != 2)
-            mote_chan_free(channels[i]);
-    free(channels);
-    free(cases);
-}
-
-static void test_many_cases(void **state)
-{
-    (void)state;
-    static int sizes[] = {1, 2, 15, 16, 17, 100, 1000, MOTE_CASES_MAX};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        select_among_many(&sizes[i]);
-        run_with(&one_proc, select_among_many, &sizes[i]);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,9 +378,9 @@ int main(void)
         cmocka_unit_test(test_deadlines_and_bad_arguments),
         cmocka_unit_test(test_waiting_selects_are_woken_once_and_leave_nothing),
         cmocka_unit_test(test_closing_wakes_selects),
+        cmocka_unit_test(test_selects_are_served_first_in_first_out),
         cmocka_unit_test(test_selects_in_both_directions_meet_each_other),
         cmocka_unit_test(test_chance_decides_among_the_ready_cases),
-        cmocka_unit_test(test_many_cases),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,8 +49,7 @@ static void pass_large(void *arg)
         send_large(c, unused, i);
     }
     CHECK(mote_go(receive_large, c, other, -1) == 0);
-    mote_yield();
-    mote_yield();
+    await_parked(1);
     mote_chan_close(c);
     yield_until_alone();
     mote_chan_free(c);

@@ -23,8 +23,9 @@ static void reset(int64_t units)
 
 /* What each call says */
 
-static void walk_through(void)
+static void walk_through(void *arg)
 {
+    (void)arg;
     mote_sem s = {0}; /* this one is pinned, or a thread */
     mote_sem_acquire(&s, 0);
     CHECK(mote_sem_try_acquire(&s, 0) == 0);
@@ -40,20 +41,11 @@ static void walk_through(void)
     CHECK(mote_sem_try_acquire(&s, 1) == -EAGAIN);
 }
 
-static void *walk_in_thread(void *arg)
-{
-    (void)arg;
-    walk_through();
-    return NULL;
-}
-
-static void walk_in_task(void *arg) { walk_in_thread(arg); }
-
 static void test_what_each_call_says(void **state)
 {
     (void)state;
-    run_in_threads(1, walk_in_thread, NULL);
-    run_with_each(walk_in_task, NULL);
+    walk_through(NULL); /* without a runtime */
+    run_everywhere(walk_through);
 }
 
 /* Counting */
@@ -126,12 +118,6 @@ static void acquire_in_line(int number, int64_t units)
     CHECK(served++ == number);
 }
 
-static void let_run(void)
-{
-    for (int i = 0; i < 10; i++)
-        mote_yield();
-}
-
 static void line_up(void *arg)
 {
     static const int64_t want[] = {5, 1, 3, 1, 1};
@@ -140,12 +126,14 @@ static void line_up(void *arg)
     reset(0);
     for (int i = 0; i < 5; i++) {
         CHECK(mote_go(acquire_in_line, i, want[i]) == 0);
-        let_run();
+        await_all_parked();
     }
     for (int units = 1; units <= 11; units++) {
         CHECK(mote_sem_try_acquire(&sem, 1) == -EAGAIN); /* others wait */
         mote_sem_release(&sem, 1);
-        let_run();
+        while (served < after[units - 1])
+            mote_yield();
+        await_all_parked();
         CHECK(served == after[units - 1]);
     }
     yield_until_alone();
@@ -170,11 +158,11 @@ static void release_to_many(void *arg)
     int n = (int)scale(5000);
     for (int i = 0; i < n; i++)
         CHECK(mote_go(acquire_one) == 0);
-    let_run();
+    await_all_parked();
     mote_sem_release(&sem, n / 2);
     while (served < n / 2)
         mote_yield();
-    let_run();
+    await_all_parked();
     CHECK(served == n / 2);
     mote_sem_release(&sem, n - n / 2);
     yield_until_alone();

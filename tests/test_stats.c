@@ -5,10 +5,10 @@
 #include "base/sanitizer.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define MIB ((size_t)1 << 20)
 
-static const mote_config crowded = {.procs = 1, .homes = 2};
 static _Atomic long ran;
 static _Atomic bool stop;
 
@@ -73,6 +73,66 @@ static void test_there_are_no_numbers_without_a_runtime(void **state)
     assert_int_equal(info.limit, 0);
 }
 
+/* One proc after the other */
+
+/* Tiny queues leave most of the others in the common one, which has a turn only now and then. */
+static void yield_often(void)
+{
+    for (int i = 0; i < 500; i++)
+        mote_yield();
+}
+
+static void look_at_own_proc(void *arg)
+{
+    (void)arg;
+    struct mote_proc_stats p;
+    mote_set_name("the looker");
+    CHECK(mote_proc_stats(&p, 1) == 1);
+    CHECK(p.number == 0 && p.state == MOTE_PROC_RUNNING && p.task == mote_self() && !strcmp(p.name, "the looker"));
+    mote_set_name(NULL);
+    uint64_t spawned = p.spawned, queued = p.queued_new + p.queued_ready, switches = p.switches;
+    ran = 0;
+    for (int i = 0; i < 3; i++)
+        CHECK(mote_go(yield_often) == 0);
+    CHECK(mote_proc_stats(&p, 1) == 1);
+    CHECK(p.spawned == spawned + 3 && p.queued_new + p.queued_ready == queued + 3 && p.switches == switches);
+    yield_until_alone();
+    CHECK(mote_proc_stats(&p, 1) == 1);
+    CHECK(p.queued_new + p.queued_ready == queued && p.ended == p.spawned && p.switches >= switches + 1500);
+}
+
+static void await_state(int number, enum mote_proc_state state)
+{
+    struct mote_proc_stats p[2];
+    do
+        CHECK(mote_proc_stats(p, 2) == 2);
+    while (p[number].state != state);
+}
+
+static void look_at_two_procs(void *arg)
+{
+    (void)arg;
+    struct mote_stats s;
+    struct mote_proc_stats p[2];
+    CHECK(mote_proc_stats(NULL, 0) == 2);
+    CHECK(mote_proc_stats(p, 1) == 2);
+    CHECK(mote_stats(&s) == 0 && s.workers == 2);
+    CHECK(mote_proc_stats(p, 2) == 2 && p[0].number == 0 && p[1].number == 1);
+    int mine = p[1].task == mote_self();
+    CHECK(p[mine].task == mote_self() && p[mine].state == MOTE_PROC_RUNNING && p[mine].switches > 0);
+    await_state(!mine, MOTE_PROC_ASLEEP);
+    CHECK(mote_set_procs(1) == 0);
+    await_state(1, mine ? MOTE_PROC_RUNNING : MOTE_PROC_UNUSED);
+}
+
+static void test_each_proc_has_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(mote_proc_stats(NULL, 0), -ESHUTDOWN);
+    run_with(&(mote_config){.procs = 1, .queue = 256, .max_blocked = -1}, look_at_own_proc, NULL);
+    run_with(&only_two_procs, look_at_two_procs, NULL);
+}
+
 static void yield_some(int times)
 {
     for (int i = 0; i < times; i++)
@@ -130,7 +190,7 @@ static __attribute__((noinline)) void measure(bool pinned)
         last = live;
     }
     struct mote_stack_info info = look();
-    CHECK(info.live == before);
+    CHECK(info.live == before && info.deepest >= 64 * 1024);
     CHECK(info.pinned == pinned && info.limit >= MIB && (!pinned || info.image == 0));
 }
 
@@ -152,13 +212,6 @@ static void test_stack_info_grows_with_the_depth(void **state)
 static void yield_until_stopped(void)
 {
     while (!stop)
-        mote_yield();
-}
-
-/* Tiny queues leave most of the others in the common one, which has a turn only now and then. */
-static void yield_often(void)
-{
-    for (int i = 0; i < 500; i++)
         mote_yield();
 }
 
@@ -195,7 +248,9 @@ static void dive_and_return(void)
     CHECK(look().image < 64 * 1024);
     dive(1000);
     yield_often();
-    CHECK(look().image < 64 * 1024);
+    struct mote_stack_info info = look();
+    CHECK(info.image < 64 * 1024 && info.live < 64 * 1024);
+    CHECK(info.deepest >= 1000 * 1024 && info.growths >= 1 && look().growths >= info.growths);
     CHECK(mote_stats(&after) == 0);
     CHECK(after.image_grows > before.image_grows && after.image_shrinks > before.image_shrinks);
     CHECK(after.image_bytes < before.image_bytes + 256 * 1024);
@@ -218,9 +273,9 @@ static void dive_in_company(void *arg)
 static void test_image_grows_to_a_megabyte_and_shrinks_again(void **state)
 {
     (void)state;
-    if (sanitizer_pins_all())
+    if (!stacks_are_copied())
         skip();
-    run_with(&crowded, dive_in_company, NULL);
+    run_with(&one_proc_two_homes, dive_in_company, NULL);
 }
 
 int main(void)
@@ -228,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums_are_consistent_at_rest),
         cmocka_unit_test(test_there_are_no_numbers_without_a_runtime),
+        cmocka_unit_test(test_each_proc_has_numbers),
         cmocka_unit_test(test_counters_never_fall_while_tasks_run),
         cmocka_unit_test(test_stack_info_grows_with_the_depth),
         cmocka_unit_test(test_image_grows_to_a_megabyte_and_shrinks_again),

@@ -114,7 +114,7 @@ static void test_start_without_memory_fails_and_works_later(void **state)
 static void start_many(void *arg)
 {
     (void)arg;
-    long n = scale(200000);
+    long n = scale(120000);
     size_t most = 0;
     ran = 0;
     for (long i = 0; i < n; i++) {
@@ -131,10 +131,11 @@ static void start_many_from_copied(void *arg) { CHECK(mote_join(mote_spawn(start
 static void test_a_spawner_far_ahead_gives_way(void **state)
 {
     (void)state;
+    /* each worker that stands in has queues of its own */
     run_with(&one_proc, start_many, NULL);
-    run_with(&two_procs, start_many, NULL);
+    run_with(&only_two_procs, start_many, NULL);
     run_with(&one_proc, start_many_from_copied, NULL);
-    run_with(&two_procs, start_many_from_copied, NULL);
+    run_with(&only_two_procs, start_many_from_copied, NULL);
 }
 
 int main(void)

@@ -22,11 +22,13 @@ static void test_a_thread_is_no_task(void **state)
     mote_yield();
 }
 
+static pthread_barrier_t all_have_one; /* what a thread leaves is used again */
+
 static void *own_record(void *arg)
 {
     *(struct task **)arg = sched_self();
     CHECK(*(struct task **)arg == sched_self());
-    mote_sleep(10 * MOTE_MS); /* until the others have theirs */
+    pthread_barrier_wait(&all_have_one);
     return NULL;
 }
 
@@ -37,10 +39,12 @@ static void test_each_thread_has_a_record_of_its_own(void **state)
     pthread_t threads[N];
     struct task *records[N + 1];
     records[N] = sched_self();
+    assert_int_equal(pthread_barrier_init(&all_have_one, NULL, N), 0);
     for (int i = 0; i < N; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, own_record, &records[i]), 0);
     for (int i = 0; i < N; i++)
         pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&all_have_one);
     for (int i = 0; i <= N; i++)
         for (int k = 0; k < i; k++)
             assert_ptr_not_equal(records[i], records[k]);
@@ -148,7 +152,7 @@ static void test_what_a_thread_sends_outlives_the_runtime(void **state)
         mote_chan(struct large) c = mote_chan_make(struct large, 0);
         assert_int_equal(mote_start(&two_procs), 0);
         assert_int_equal(pthread_create(&thread, NULL, send_large, c), 0);
-        mote_sleep(2 * MOTE_MS); /* most probably it waits by then */
+        await_threads(1);
         assert_int_equal(mote_stop(MOTE_FOREVER), 0);
         assert_int_equal(mote_recv(c, &l), 0);
         assert_int_equal(l.number, 17);

@@ -193,14 +193,16 @@ static void go_by(struct timer *t)
 static void test_the_end_leaves_each_timer_to_its_owner(void **state)
 {
     (void)state;
+    struct timer pooled = {.when = 20, .fire = note};
     for (int i = 0; i < 3; i++) {
         struct timer *loose = calloc(1, sizeof *loose), *block = calloc(1, sizeof *block);
         assert_true(loose && block);
         *loose = (struct timer){.when = i, .fire = go_by, .kind = TIMER_LOOSE};
-        *block = (struct timer){.when = 10 + i, .fire = note};
+        *block = (struct timer){.when = 10 + i, .fire = note, .kind = TIMER_BLOCK};
         assert_int_equal(timer_add(&heap, loose), 0);
         assert_int_equal(timer_add(&heap, block), 0);
     }
+    assert_int_equal(timer_add(&heap, &pooled), 0);
     arm(&heap, 0, 10);
     timer[0].kind = TIMER_KEPT;
     assert_int_equal(timers_run(&heap, 1), 2);
@@ -292,6 +294,23 @@ static void test_cancel_against_fire(void **state)
     assert_true(cancelled > 0);
 }
 
+static void test_ties_can_be_fired_in_any_order(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 9; i++)
+        arm(&heap, i, i % 3 ? 20 + i : 10);
+    assert_int_equal(timers_ties(&heap, 9), 3);
+    assert_int_equal(timers_ties(&heap, 1), 1);
+    for (uint32_t left = 3; left > 0; left--) {
+        assert_int_equal(timers_ties(&heap, 9), left);
+        timers_fire(&heap, left - 1);
+    }
+    assert_int_equal(fired, 3);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(timer_cancel(&timer[i]), i % 3 != 0);
+    memset(timer, 0, sizeof timer);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -304,6 +323,7 @@ int main(void)
         TEST(test_the_end_leaves_each_timer_to_its_owner),
         TEST(test_the_heap_gets_smaller),
         TEST(test_cancel_against_fire),
+        TEST(test_ties_can_be_fired_in_any_order),
     };
     watchdog(120);
     return cmocka_run_group_tests(tests, NULL, NULL);

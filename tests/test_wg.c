@@ -10,12 +10,12 @@
 
 static const mote_config four_procs = {.procs = 4};
 static mote_wg group;
-static _Atomic int done, woken;
+static _Atomic int done, woken, begun;
 
 static void reset(void)
 {
     group = (mote_wg){0};
-    done = woken = 0;
+    done = woken = begun = 0;
 }
 
 static void work(int yields)
@@ -47,6 +47,57 @@ static void test_a_group_can_be_used_again(void **state)
     run_with(&two_procs, wait_many_times, NULL);
 }
 
+#define DOERS 5
+
+/* Some wait in the next round already while others have not yet gone on from this one. */
+static void wait_in_rounds(int rounds)
+{
+    for (int i = 1; i <= rounds; i++) {
+        while (begun < i)
+            mote_yield();
+        mote_wg_wait(&group);
+        CHECK(done >= DOERS * i);
+        woken++;
+    }
+}
+
+static void *wait_in_rounds_in_thread(void *arg)
+{
+    wait_in_rounds(*(int *)arg);
+    return NULL;
+}
+
+static void use_in_rounds(void *arg)
+{
+    enum { WAITERS = 20 };
+    int rounds = (int)scale(500);
+    pthread_t threads[2];
+    (void)arg;
+    reset();
+    for (int i = 0; i < WAITERS; i++)
+        CHECK((i % 2 ? mote_go(wait_in_rounds, rounds) : mote_go_pinned(wait_in_rounds, rounds)) == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, wait_in_rounds_in_thread, &rounds) == 0);
+    for (int round = 1; round <= rounds; round++) {
+        mote_wg_add(&group, DOERS);
+        begun = round;
+        for (int i = 0; i < DOERS; i++)
+            CHECK(mote_go(work, i) == 0);
+        mote_wg_wait(&group);
+        CHECK(done == DOERS * round);
+    }
+    yield_until_alone(); /* with nothing more counted nobody waits */
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    CHECK(woken == (WAITERS + 2) * rounds);
+}
+
+static void test_many_wait_in_round_after_round(void **state)
+{
+    (void)state;
+    run_with_each(use_in_rounds, NULL);
+}
+
 static void wait_then_count(mote_wg *others, int expected)
 {
     mote_wg_wait(&group);
@@ -65,8 +116,7 @@ static void wait_in_many_tasks(void *arg)
     mote_wg_add(&others, n);
     for (int i = 0; i < n; i++)
         CHECK(mote_go(wait_then_count, &others, 10) == 0);
-    for (int i = 0; i < 100; i++)
-        mote_yield();
+    await_parked((uint64_t)n);
     CHECK(woken == 0);
     for (int i = 0; i < 10; i++)
         CHECK(mote_go(work, i) == 0);
@@ -247,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_group_can_be_used_again),
+        cmocka_unit_test(test_many_wait_in_round_after_round),
         cmocka_unit_test(test_all_waiters_go_on_when_the_count_is_zero),
         cmocka_unit_test(test_threads_wait_without_a_runtime),
         cmocka_unit_test(test_threads_and_tasks_wait_together),

@@ -26,7 +26,8 @@ struct mote__chan;
 /* One way that a select may go; made by MOTE_RECV and its like. */
 typedef struct mote_case {
     int mote__kind;
-    int status; /* after mote_select_n, of the case that went ahead: 0, or -EPIPE when its channel is closed */
+    int status; /* after mote_select_n, of the case that went ahead: 0, or -EPIPE when its channel is closed; MOTE_DONE: the
+                   context's error */
     struct mote__chan *mote__chan;
     union {
         void *mote__value;
@@ -80,9 +81,9 @@ void mote__chan_free(struct mote__chan *c);
 #define mote_try_send(c, ...) MOTE__WITH_VALUE(mote__chan_try_send, c, __VA_ARGS__)
 #define mote_try_recv(c, ptr) MOTE__WITH_POINTER(mote__chan_try_recv, c, ptr)
 
-/* The same until a deadline on mote_now's clock: -ETIMEDOUT, at once when it has passed and they would wait; -ENOMEM. The value of a send
- * stands in parentheses if there is a comma in it. A call that ends with -ETIMEDOUT uses the channel until it has
- * returned. May switch. */
+/* The same until a deadline on mote_now's clock: -ETIMEDOUT, at once when it has passed and they would wait; -ENOMEM. The
+ * value of a send stands in parentheses if there is a comma in it. A call that ends with -ETIMEDOUT uses the channel until
+ * it has returned. May switch. */
 #define mote_send_until(c, value, deadline)                                                                            \
     __extension__({                                                                                                    \
         MOTE__ELEMENT(c) mote__value = (value);                                                                        \
@@ -108,7 +109,8 @@ void mote__chan_free(struct mote__chan *c);
  * done; -EINVAL for a case that no macro has made. May switch; with MOTE_DEFAULT it never does. */
 #define mote_select(...) MOTE__SELECT(NULL, __VA_ARGS__)
 
-/* The same; *status (an int) becomes how the send or receive ended: 0, or -EPIPE when its channel is closed; or the error. */
+/* The same; *status (an int) becomes how the send or receive ended: 0, or -EPIPE when its channel is closed; the context's
+ * error for MOTE_DONE; or the select's own error. */
 #define mote_select_status(status, ...) MOTE__SELECT(status, __VA_ARGS__)
 
 /* A case that receives, as mote_recv does; ptr may be NULL. */
@@ -124,6 +126,8 @@ void mote__chan_free(struct mote__chan *c);
 
 /* The case for when no other could go ahead for so many nanoseconds; MOTE_FOREVER: never. */
 #define MOTE_AFTER(ns) MOTE__TIMED_CASE(ns)
+
+/* mote/context.h has one more: MOTE_DONE(ctx), for when a context is cancelled. */
 
 /* The case for when no other can go ahead at once. */
 #define MOTE_DEFAULT MOTE__CASE(MOTE__CASE_DEFAULT, NULL, NULL)
@@ -160,7 +164,7 @@ int mote_select_n(mote_case *cases, int n, int64_t deadline);
 /* Declares v and runs the block for each element, until the channel is closed and drained. May switch. */
 #define mote_chan_range(c, v) for (MOTE__ELEMENT(c) v; mote_recv(c, &v) == 0;) // NOLINT(bugprone-macro-parentheses)
 
-enum { MOTE__CASE_RECV, MOTE__CASE_SEND, MOTE__CASE_DEFAULT, MOTE__CASE_AFTER };
+enum { MOTE__CASE_RECV, MOTE__CASE_SEND, MOTE__CASE_DEFAULT, MOTE__CASE_AFTER, MOTE__CASE_DONE };
 
 #define MOTE__AS_POINTER(T, ptr)                                                                                       \
     __extension__({                                                                                                    \

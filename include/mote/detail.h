@@ -21,6 +21,7 @@
 #define MOTE__ARGS(meta) (((meta) >> 3) & 7u)      /* how many arguments */
 #define MOTE__POINTERS(meta) (((meta) >> 6) & 63u) /* which of them are pointers */
 #define MOTE__PINNED (1u << 12)
+#define MOTE__OWNED (1u << 13) /* a group's */
 #define MOTE__MAX_ARGS 6
 
 /* One for each place in a program that starts tasks. */
@@ -33,6 +34,13 @@ struct mote__site {
 
 struct mote_task;
 struct mote_attr;
+struct mote_group;
+
+/* What mote_group_go_until waits for. */
+struct mote__group_place {
+    struct mote_group *group;
+    int64_t deadline;
+};
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,6 +49,11 @@ int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *ar
 struct mote_task *mote__spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args);
 struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mote__site *site, void (*fn)(void),
                                    const intptr_t *args);
+int mote__group_go(struct mote_group *group, const struct mote__site *site, void (*fn)(void), const intptr_t *args);
+int mote__group_try_go(struct mote_group *group, const struct mote__site *site, void (*fn)(void), const intptr_t *args);
+int mote__group_go_until(const struct mote__group_place *place, const struct mote__site *site, void (*fn)(void),
+                         const intptr_t *args);
+void mote__blocking_end(char *section);
 #ifdef __cplusplus
 }
 #endif
@@ -121,12 +134,16 @@ struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mo
         MOTE__SITE(flags, __VA_ARGS__);                                                                                \
         how(&mote__here, MOTE__FN(__VA_ARGS__), (const intptr_t[7]){MOTE__EACH(MOTE__ARG, __VA_ARGS__)});              \
     })
-#define MOTE__SPAWN_WITH(attr, ...)                                                                                    \
+/* The same with something of that type that `how` wants first. */
+#define MOTE__SPAWN_BY(how, type, first, flags, ...)                                                                   \
     __extension__({                                                                                                    \
-        MOTE__SITE(0, __VA_ARGS__);                                                                                    \
-        mote__spawn_with((attr), &mote__here, MOTE__FN(__VA_ARGS__),                                                   \
-                         (const intptr_t[7]){MOTE__EACH(MOTE__ARG, __VA_ARGS__)});                                     \
+        MOTE__SITE(flags, __VA_ARGS__);                                                                                \
+        type mote__first = (first);                                                                                    \
+        how(mote__first, &mote__here, MOTE__FN(__VA_ARGS__), (const intptr_t[7]){MOTE__EACH(MOTE__ARG, __VA_ARGS__)}); \
     })
+#define MOTE__CHECK_STATUS(...)                                                                                        \
+    _Static_assert(!MOTE__IS_POINTER(MOTE__VALUE(MOTE__CALL(__VA_ARGS__))),                                            \
+                   "the result of a group's task is void or an integer")
 
 #else /* C++ has the types at hand */
 
@@ -195,15 +212,34 @@ template <class R, class... P> struct prototype<R (*)(P...) noexcept> : prototyp
         MOTE__SITE(flags, __VA_ARGS__);                                                                                \
         MOTE__PROTOTYPE(__VA_ARGS__)::start(how, &mote__here, __VA_ARGS__);                                            \
     })
-#define MOTE__SPAWN_WITH(attr, ...)                                                                                    \
+#define MOTE__SPAWN_BY(how, type, first, flags, ...)                                                                   \
     __extension__({                                                                                                    \
-        MOTE__SITE(0, __VA_ARGS__);                                                                                    \
-        const struct mote_attr *mote__attr = (attr);                                                                   \
+        MOTE__SITE(flags, __VA_ARGS__);                                                                                \
+        type mote__first = (first);                                                                                    \
         MOTE__PROTOTYPE(__VA_ARGS__)                                                                                   \
-        ::start([mote__attr](const struct mote__site *site, void (*fn)(void),                                          \
-                             const intptr_t *args) { return mote__spawn_with(mote__attr, site, fn, args); },           \
+        ::start([mote__first](const struct mote__site *site, void (*fn)(void),                                         \
+                              const intptr_t *args) { return how(mote__first, site, fn, args); },                      \
                 &mote__here, __VA_ARGS__);                                                                             \
     })
+#define MOTE__CHECK_STATUS(...)                                                                                        \
+    static_assert(!std::is_pointer<decltype(MOTE__CALL(__VA_ARGS__))>::value,                                          \
+                  "the result of a group's task is void or an integer")
 
 #endif
+
+/* The section ends with the scope, after the value was taken. */
+#define MOTE__BLOCKING(...)                                                                                            \
+    __extension__({                                                                                                    \
+        __attribute__((cleanup(mote__blocking_end), unused)) char mote__section = 0;                                   \
+        mote_blocking_begin();                                                                                         \
+        MOTE__CALL(__VA_ARGS__);                                                                                       \
+    })
+
+#define MOTE__SPAWN_WITH(attr, ...) MOTE__SPAWN_BY(mote__spawn_with, const struct mote_attr *, attr, 0, __VA_ARGS__)
+#define MOTE__GROUP_GO(how, T, place, flags, ...)                                                                      \
+    __extension__({                                                                                                    \
+        MOTE__CHECK_STATUS(__VA_ARGS__);                                                                               \
+        MOTE__SPAWN_BY(how, T, place, MOTE__OWNED | (flags), __VA_ARGS__);                                             \
+    })
+
 #endif

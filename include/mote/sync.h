@@ -4,6 +4,11 @@
  * These objects are plain structs, valid when zeroed, and need no destroy call. Tasks and plain threads may use them alike.
  * Keep them where every user may reach them: on the heap, in a global, or on the stack of a pinned task or plain thread. One
  * that lies on the calling task's copied stack stops the program with a message.
+ *
+ * The calls that end in _until wait no longer than until a deadline on mote_now's clock: -ETIMEDOUT, at once when it has passed and
+ * they would wait; MOTE_FOREVER: none. -ENOMEM: there is no memory to wait with; nothing was done. What can be done at
+ * once is done, whatever the deadline. A call that ends with an error uses the object until it has returned: whoever frees that
+ * waits for the call, too. mote/context.h has the same for contexts.
  */
 #ifndef MOTE_SYNC_H
 #define MOTE_SYNC_H
@@ -34,9 +39,7 @@ void mote_wg_done(mote_wg *wg);
 /* Waits until the count is 0. May switch; a plain thread blocks. */
 void mote_wg_wait(mote_wg *wg);
 
-/* The same until a deadline on mote_now's clock. 0 when the count is 0, at once even when the deadline has passed; -ETIMEDOUT;
- * -ENOMEM. A wait that ends with -ETIMEDOUT uses the group until it has returned: whoever frees it waits for that too. May
- * switch; a plain thread blocks. */
+/* The same until a deadline: 0 when the count is 0, -ETIMEDOUT, -ENOMEM. May switch; a plain thread blocks. */
 int mote_wg_wait_until(mote_wg *wg, int64_t deadline);
 
 /* One at a time. Whoever waits long for it, a millisecond or so, or is overtaken four times, has it handed over by the next
@@ -52,6 +55,9 @@ typedef struct mote_mutex {
 /* Waits until the mutex is the caller's. Not recursive: the task or thread that has it already stops the program. May switch;
  * a plain thread blocks. */
 void mote_mutex_lock(mote_mutex *mutex);
+
+/* The same until a deadline: 0, -ETIMEDOUT, -ENOMEM. Has the same turn as any other who waits, until it gives up. */
+int mote_mutex_lock_until(mote_mutex *mutex, int64_t deadline);
 
 /* The same if it goes at once: 0, or -EAGAIN when somebody has it. Never switches. */
 int mote_mutex_try_lock(mote_mutex *mutex);
@@ -76,6 +82,9 @@ typedef struct mote_rwmutex {
 /* Waits until the caller may read. At most 2^32 - 1 readers: more stop the program. May switch; a plain thread blocks. */
 void mote_rwmutex_rlock(mote_rwmutex *mutex);
 
+/* The same until a deadline: 0, -ETIMEDOUT, -ENOMEM. May switch; a plain thread blocks. */
+int mote_rwmutex_rlock_until(mote_rwmutex *mutex, int64_t deadline);
+
 /* The same if it goes at once: 0, or -EAGAIN when somebody writes or waits to. Never switches. */
 int mote_rwmutex_try_rlock(mote_rwmutex *mutex);
 
@@ -84,6 +93,10 @@ void mote_rwmutex_runlock(mote_rwmutex *mutex);
 
 /* Waits until the caller may write. Writers come in the order of their calls. May switch; a plain thread blocks. */
 void mote_rwmutex_lock(mote_rwmutex *mutex);
+
+/* The same until a deadline: 0, -ETIMEDOUT, -ENOMEM. Readers that came meanwhile read when it has given up. May switch; a plain
+ * thread blocks. */
+int mote_rwmutex_lock_until(mote_rwmutex *mutex, int64_t deadline);
 
 /* The same if it goes at once: 0, or -EAGAIN when somebody reads or writes. Never switches. */
 int mote_rwmutex_try_lock(mote_rwmutex *mutex);
@@ -103,6 +116,11 @@ typedef struct mote_cond {
  * back by then, so call it in a loop that looks. A mutex that nobody has stops the program. May switch; a plain thread blocks. */
 void mote_cond_wait(mote_cond *cond, mote_mutex *mutex);
 
+/* The same until a deadline: 0 when signalled; -ETIMEDOUT; -ENOMEM. The mutex is the caller's again in every case: with
+ * -ENOMEM, and when the deadline has passed at the start, it has never been unlocked. Locking it again isn't bounded by the
+ * deadline. A signal is not lost to a wait that ends with -ETIMEDOUT. May switch; a plain thread blocks. */
+int mote_cond_wait_until(mote_cond *cond, mote_mutex *mutex, int64_t deadline);
+
 /* Lets the one that has waited longest go on; does nothing when nobody waits. The caller may have the mutex locked or not.
  * Never switches. */
 void mote_cond_signal(mote_cond *cond);
@@ -121,9 +139,14 @@ typedef struct mote_once {
 } mote_once;
 
 /* Calls fn(arg) if this is the first call with this object; every other call returns when fn has returned. It also counts as
- * done when fn ends its task by mote_exit. A call from within fn stops the program. The object must stay as long as any call is
- * under way. May switch; a plain thread blocks. */
+ * done when fn ends its task by mote_exit, or panics: the panic goes on to the one caller, the others return. But where there was
+ * no memory to note that (some hundred bytes, once for each task), they wait for ever then. A call from within fn stops the
+ * program. The object must stay as long as any call is under way. May switch; a plain thread blocks. */
 void mote_once_do(mote_once *once, void (*fn)(void *arg), void *arg);
+
+/* The same, but waits for another's call of fn until a deadline at most: 0, -ETIMEDOUT, -ENOMEM. Its own call of fn, when it is the
+ * first, takes as long as it takes. */
+int mote_once_do_until(mote_once *once, void (*fn)(void *arg), void *arg, int64_t deadline);
 
 /* Counts units that are free. Zeroed it has none: begin with a release, or with MOTE_SEM(units). */
 typedef struct mote_sem {
@@ -143,6 +166,10 @@ typedef struct mote_sem {
  * negative n stops the program. May switch; a plain thread blocks. */
 void mote_sem_acquire(mote_sem *sem, int64_t n);
 
+/* The same until a deadline: 0, -ETIMEDOUT, -ENOMEM. Those behind one that gives up don't wait for what it wanted. May switch; a
+ * plain thread blocks. */
+int mote_sem_acquire_until(mote_sem *sem, int64_t n, int64_t deadline);
+
 /* The same if it goes at once: 0, or -EAGAIN when there are fewer, or others wait already. Never switches. */
 int mote_sem_try_acquire(mote_sem *sem, int64_t n);
 
@@ -152,7 +179,7 @@ void mote_sem_release(mote_sem *sem, int64_t n);
 /* A point where so many wait for each other, again and again. */
 typedef struct mote_barrier {
     uint64_t mote__lock;
-    uint32_t mote__parties, mote__arrived;
+    uint32_t mote__parties, mote__spare;
     void *mote__first, *mote__last; /* who waits */
     uint32_t mote__waiters, mote__threads;
 } mote_barrier;
@@ -171,6 +198,10 @@ void mote_barrier_init(mote_barrier *barrier, uint32_t parties);
  * barrier that is for nobody stops the program. It may be freed when all have returned. May switch, but for the last one;
  * a plain thread blocks. */
 int mote_barrier_wait(mote_barrier *barrier);
+
+/* The same until a deadline: 1, 0, -ETIMEDOUT, -ENOMEM. Who has given up hasn't arrived: the others wait for one more. May
+ * switch; a plain thread blocks. */
+int mote_barrier_wait_until(mote_barrier *barrier, int64_t deadline);
 
 #ifdef __cplusplus
 }

@@ -39,8 +39,8 @@ mote_time_chan mote_after(int64_t ns);
  * timer's own function. A runtime that ends takes all settings back. */
 typedef struct mote_timer mote_timer;
 
-/* A new timer, set to `ns` nanoseconds from now (zero or less: at once), which then sends to its channel. NULL with errno: ENOMEM, or
- * ESHUTDOWN when no runtime runs. Freed by mote_timer_free. Never switches. */
+/* A new timer, set to `ns` nanoseconds from now (zero or less: at once), which then sends to its channel. NULL with errno:
+ * ENOMEM, or ESHUTDOWN when no runtime runs. Freed by mote_timer_free. Never switches. */
 mote_timer *mote_timer_make(int64_t ns);
 
 /* The same for a timer that calls fn(arg) in a new task, which may wait as any other. The task is started when the time has come,
@@ -56,8 +56,8 @@ mote_time_chan mote_timer_chan(mote_timer *timer);
  * nothing was set. Never switches. */
 int mote_timer_stop(mote_timer *timer);
 
-/* Sets the timer anew, to `ns` nanoseconds from now. 1 or 0 as mote_timer_stop says it of the setting before; -ENOMEM, or -ESHUTDOWN
- * when no runtime runs: then it isn't set any more. Never switches. */
+/* Sets the timer anew, to `ns` nanoseconds from now. 1 or 0 as mote_timer_stop says it of the setting before; -ENOMEM, or
+ * -ESHUTDOWN when no runtime runs: then it isn't set any more. Never switches. */
 int mote_timer_reset(mote_timer *timer, int64_t ns);
 
 /* Stops it and frees it. Nobody may use it any more, or wait on its channel without a reference. NULL is ignored. Never
@@ -78,8 +78,8 @@ mote_time_chan mote_ticker_chan(mote_ticker *ticker);
 /* No more ticks: also one that nobody has received is taken back. Doesn't close the channel. Never switches. */
 void mote_ticker_stop(mote_ticker *ticker);
 
-/* The same, then ticks every `ns` nanoseconds from now. 0; -EINVAL when ns is zero or less, with nothing changed; -ENOMEM, or -ESHUTDOWN when
- * no runtime runs: then it is stopped. Never switches. */
+/* The same, then ticks every `ns` nanoseconds from now. 0; -EINVAL when ns is zero or less, with nothing changed; -ENOMEM,
+ * or -ESHUTDOWN when no runtime runs: then it is stopped. Never switches. */
 int mote_ticker_reset(mote_ticker *ticker, int64_t ns);
 
 /* Stops it and frees it, as mote_timer_free does. NULL is ignored. Never switches. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* switch - x86-64, System V ABI.
  * Job:    see switch.h.
- * Holds:  the frame at a saved sp, 64 bytes: FP control (MXCSR, x87 CW), r15 r14 r13 r12 rbx rbp, return address.
+ * Holds:  the frame at a saved sp, 64 bytes: FP control (MXCSR, x87 CW), the time, r15 r14 r13 r12 rbx rbp, return address.
  * Why:    MXCSR and the control word are loaded without looking whether they differ: reading back what stmxcsr has just
  *         stored takes 6 ns, loading both 1 ns (measured; src/DECISIONS.md).
  *         Marked for IBT (landing pads) but not for shadow stacks, which a switch of stacks would have to switch as well.
  */
 #define TASK_SP 8       /* offsetof(struct task, sp); checked in sched/switch.c */
 #define SELF_LEFT_AT 16 /* offsetof(struct self, left_at); the same */
+#define START_OWNED 56  /* offsetof(struct task_start, owned); the same */
+#define START_OWNER -40 /* the mailbox of the record that the task_start lies behind; the same */
 
         .text
 
@@ -35,6 +37,8 @@
         .cfi_adjust_cfa_offset 8
         stmxcsr (%rsp)
         fnstcw  4(%rsp)
+        movzwl  switch_ticks(%rip), %eax
+        movw    %ax, 6(%rsp)
         movq    %rsp, TASK_SP(%rdi)
         .endm
 
@@ -51,6 +55,9 @@ switch_to:
         ldmxcsr (%rsp)
         fldcw   4(%rsp)
         call    switch_arrived   /* sp is 16-aligned here: return address, six registers, control words */
+        .globl  switch_continued
+        .hidden switch_continued
+switch_continued:
         addq    $8, %rsp
         .cfi_adjust_cfa_offset -8
         popq    %r15
@@ -106,6 +113,7 @@ call_start:
         ldmxcsr initial_mxcsr(%rip)
         fldcw   initial_x87cw(%rip)
         movq    (%rsi), %rax
+        movq    %rsi, %r10      /* for switch_enter_owned */
         xorl    %ebp, %ebp      /* frame-pointer unwinders stop here */
         movq    8(%rsi), %rdi
         movq    24(%rsi), %rdx
@@ -114,11 +122,36 @@ call_start:
         movq    48(%rsi), %r9
         movq    16(%rsi), %rsi
         call    *%rax
+        .globl  switch_first_return
+        .hidden switch_first_return
+switch_first_return:
         movq    %rax, %rdi
         pushq   $0              /* no return address, but the alignment of a function's entry */
         jmp     switch_returned /* a jump: X4 */
         .cfi_endproc
         .size   switch_restart, . - switch_restart
+
+/* r10 = the task_start. With the return address the owner fills 16 bytes: SWITCH_OWNER_AT. */
+        .globl  switch_enter_owned
+        .hidden switch_enter_owned
+        .type   switch_enter_owned, @function
+        .p2align 4
+switch_enter_owned:
+        .cfi_startproc
+        endbr64
+        pushq   START_OWNER(%r10)
+        .cfi_adjust_cfa_offset 8
+        call    *START_OWNED(%r10)
+        .globl  switch_owned_return
+        .hidden switch_owned_return
+switch_owned_return:
+        movq    %rax, %rdi
+        call    switch_owned_returned
+        addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        ret
+        .cfi_endproc
+        .size   switch_enter_owned, . - switch_enter_owned
 
 /* What a return becomes in a function that is marked SWITCH_RETURNS; the name is gcc's. */
         .globl  __x86_return_thunk

@@ -14,6 +14,8 @@
 #define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 #define CACHE_LINE 64
 #define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
+/* Calls of it, and those that don't return to it, are no business of ThreadSanitizer's. */
+#define UNCOUNTED __attribute__((no_sanitize("thread")))
 /* For walkers that read what others may be changing, and can bear a wrong number. */
 #define RACY_READER __attribute__((no_sanitize("thread")))
 #define PUBLIC __attribute__((visibility("default")))

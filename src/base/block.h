@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* block - memory in powers of two, from 256 bytes to gigabytes.
  * Job:    what stack images and large mailboxes are made of. Small classes come from slabs, large ones are ranges of pages.
- * Holds:  K1 a block's class says its size: block_size(class); class 0 is no block. K2 the `bytes` of all caches and block_bytes_shared add up to what is out.
+ * Holds:  K1 a block's class says its size: block_size(class); class 0 is no block. K2 the `bytes` of all caches and
+ *         block_bytes_shared add up to what is out.
  * Callers: with caches: the proc's owner. With NULL: anyone.
  */
 #ifndef BASE_BLOCK_H

@@ -16,6 +16,7 @@
 #define FIRST_PAUSES 128u /* 128 + 256 + 512 pauses, some microseconds */
 
 _Atomic uint32_t lock_bias_active;
+void (*lock_when_hopeless)(void);
 static _Atomic uint32_t turn; /* a lock of its own kind: the biased ones can't guard the bias */
 static struct self *owner;
 
@@ -23,8 +24,11 @@ static void pause_longer(unsigned round)
 {
     for (unsigned i = 0; round <= SPIN_ROUNDS && i < FIRST_PAUSES << round; i++)
         cpu_relax();
-    if (round > SPIN_ROUNDS)
-        os_back_off(round - SPIN_ROUNDS);
+    if (round <= SPIN_ROUNDS)
+        return;
+    if (UNLIKELY(lock_when_hopeless != NULL))
+        lock_when_hopeless();
+    os_back_off(round - SPIN_ROUNDS);
 }
 
 static void take_word(_Atomic uint32_t *word)
@@ -53,6 +57,35 @@ void lock_expel_soloist(struct lock *l)
         lock_bias_end();
     for (unsigned round = 0; atom_load_acq(&l->solo); round++) /* [L lock] pairs with the soloist's lock_drop */
         pause_longer(round);
+}
+
+static _Atomic(void (*)(void)) point_of_calls;
+
+/* The bias is said to be active, though nobody has it: so all that is quick gives up, and calls come here. */
+void lock_points(void (*point)(void))
+{
+    atom_store_seq(&point_of_calls, point);             /* seq: rare */
+    atom_store_seq(&lock_bias_active, point ? 1U : 0U); /* [L bias] only a hint */
+}
+
+/* The caller has word. */
+void lock_enter_slowly(struct lock *l)
+{
+    void (*point)(void) = atom_load_acq(&point_of_calls); /* acq: as good as any, rare */
+    if (LIKELY(!point)) {
+        lock_expel_soloist(l);
+        return;
+    }
+    atom_store_rel(&l->word, 0); /* [L lock] nothing was done */
+    point();
+    lock_take(l);
+}
+
+void lock_left_slowly(void)
+{
+    void (*point)(void) = atom_load_acq(&point_of_calls); /* acq: as above */
+    if (point)
+        point();
 }
 
 void lock_bias_begin(struct self *w)

@@ -31,11 +31,20 @@ struct lock {
 
 extern _Atomic uint32_t lock_bias_active; /* somebody's bias is on, or is being ended */
 
+/* Called, if it is set, where a lock isn't free for long: it may stop the program when its holder isn't there any more. */
+extern void (*lock_when_hopeless)(void);
+
 void lock_take_contended(struct lock *l);
 void lock_expel_soloist(struct lock *l);
+void lock_enter_slowly(struct lock *l);
+void lock_left_slowly(void);
 void lock_await_contended(struct lock *l);
 void lock_bias_begin(struct self *w);
 void lock_bias_end(void);
+
+/* From now on point() is called, without a lock, wherever lock_enter takes one, and by lock_left; and nothing is quick. Only while no
+ * worker runs. NULL: no more. */
+void lock_points(void (*point)(void));
 
 /* The soloist's way. False: the bias is over, or somebody has word. */
 static inline bool lock_take_solo(struct lock *l, struct self *w)
@@ -69,6 +78,28 @@ static inline void lock_take(struct lock *l)
     if (UNLIKELY(atom_load_seq(&lock_bias_active) || atom_load_acq(&l->solo))) /* [L bias] [L lock] */
         lock_expel_soloist(l);
     l->by_solo = 0;
+}
+
+/* The same for the first lock that a call takes: here a simulation may let another task run first (lock_points). The caller holds no
+ * other lock, and keeps nothing that a switch would spoil. */
+static inline void lock_enter(struct lock *l)
+{
+    struct self *w = self_read();
+    if (w && atom_load_rlx(&w->bias) && LIKELY(lock_take_solo(l, w))) /* rlx: looked at again inside */
+        return;
+    uint32_t free = 0;
+    if (UNLIKELY(!atom_cas_seq(&l->word, &free, 1))) /* [L lock] [L bias] as in lock_take */
+        lock_take_contended(l);
+    if (UNLIKELY(atom_load_seq(&lock_bias_active) || atom_load_acq(&l->solo))) /* [L bias] [L lock] */
+        lock_enter_slowly(l);
+    l->by_solo = 0;
+}
+
+/* When a call has let go of its lock and may have woken somebody: another such place. Only where time is no matter. */
+static inline void lock_left(void)
+{
+    if (UNLIKELY(atom_load_seq(&lock_bias_active))) /* [L bias] only a hint */
+        lock_left_slowly();
 }
 
 /* The same if it goes at once; false leaves everything to lock_take. For callers whose straight path has no calls in it: what a

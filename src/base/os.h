@@ -27,6 +27,8 @@ void os_want_huge(void *at, size_t bytes);
 void os_no_huge(void *at, size_t bytes);
 
 int64_t os_now(void);
+/* os_now is clock() from now on, for the callers for whom that isn't 0; NULL: for nobody. */
+void os_set_clock(int64_t (*clock)(void));
 
 /* Sleeps while *word == expected, until woken or the absolute deadline (INT64_MAX: none). May return early. */
 void os_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
@@ -37,6 +39,14 @@ void os_back_off(unsigned tries);
 
 /* Processors that this process may use: the affinity mask, cut to the cgroup's quota (rounded up); at least 1. */
 int os_processors(void);
+
+/* Threads of this process; 0: unknown. */
+int os_threads(void);
+
+/* The calling thread's number for the kernel, and whether the thread of that number computes, or would if it had a processor: false
+ * when it waits in the kernel, and when nobody knows. */
+int os_thread_id(void);
+bool os_thread_runs(int id);
 
 /* The asymmetric barrier: after os_barrier_heavy, every other thread has passed a full fence since the call began, so the
  * frequent side of a store-load race needs only a compiler barrier. About 10 us. os_barrier_ready says whether the kernel has

@@ -3,7 +3,8 @@
  * Job:    tell the tool which stack runs, and say whether stacks may be copied at all under it.
  * Holds:  under any of the three every task is pinned (sanitizer_pins_all): the tools keep their own notes about stack
  *         addresses, which copying would falsify.
- * Callers: sched/switch.c around every switch; stack/home.c for new stacks; sched/runtime.c for the workers' own.
+ * Callers: sched/switch.c around every switch; debug/backtrace.c; stack/home.c for new stacks; sched/runtime.c for the workers'
+ *          own.
  */
 #ifndef BASE_SANITIZER_H
 #define BASE_SANITIZER_H
@@ -41,6 +42,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 #ifdef MOTE_VALGRIND
+#include <valgrind/memcheck.h>
 #include <valgrind/valgrind.h>
 #endif
 
@@ -61,6 +63,30 @@ struct sanitizer_fiber {
     size_t size;
     void *tsan; /* TSan: its fiber */
 };
+
+/* Around what reads stacks as an unwinder does, by trial: Valgrind complains of bytes that nobody has written. */
+static inline void sanitizer_unwind_begin(void)
+{
+#ifdef MOTE_VALGRIND
+    VALGRIND_DISABLE_ERROR_REPORTING;
+#endif
+}
+
+static inline void sanitizer_unwind_end(void)
+{
+#ifdef MOTE_VALGRIND
+    VALGRIND_ENABLE_ERROR_REPORTING;
+#endif
+}
+
+/* A copy of a stack: it may be read, also where nobody has written. */
+static inline void sanitizer_copied(void *copy, size_t size)
+{
+    (void)copy, (void)size;
+#ifdef MOTE_VALGRIND
+    VALGRIND_MAKE_MEM_DEFINED(copy, size);
+#endif
+}
 
 /* A range that will serve as a stack, for ever. */
 static inline void sanitizer_stack_made(void *low, size_t size)

@@ -36,6 +36,8 @@ static struct {
     char *arena, *arena_end;
 } pool;
 
+const struct slab_walk slab_walk = {&pool.table, &pool.count, SLAB_CHUNK, HEADER, offsetof(struct slab_chunk, class)};
+
 static unsigned capacity(const struct slab_class *class) { return (unsigned)((SLAB_CHUNK - HEADER) / class->size); }
 
 static struct slab_chunk *chunk_of(void *object)

@@ -13,6 +13,7 @@
 #include "base/lock.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define SLAB_CHUNK ((size_t)2 << 20)
 #define SLAB_CACHE_MAX 128 /* objects a cache holds before it gives half of them back */
@@ -76,6 +77,13 @@ static inline void slab_put(struct slab_class *class, struct slab_cache *cache, 
 /* Calls visit for every object of the enumerated class, free or not, in address order by chunk. Objects may come and go
  * meanwhile; chunks don't: the caller must be inside the runtime's life. */
 void slab_each(struct slab_class *class, void (*visit)(void *object, void *arg), void *arg);
+
+/* Where who looks from outside, or into a core file, finds what slab_each finds: src/debug/layout.c. */
+struct slab_walk {
+    const void *table, *count; /* addresses of the variables */
+    uint64_t chunk, header, class_at;
+};
+extern const struct slab_walk slab_walk;
 
 /* Ends all classes at once: every object is gone. Nothing else may run. */
 void slab_release_all(struct slab_class **classes, int n);

@@ -10,11 +10,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_STACK ((size_t)8 << 20)
 #define DEFAULT_HOMES 1024
+#define DEFAULT_BLOCKED 512
 #define SMALLEST_STACK ((size_t)64 << 10)
 #define LARGEST_STACK ((size_t)64 << 30)
 
@@ -38,13 +41,67 @@ static bool parse_number(const char *text, unsigned long long *out)
     return *end == 0;
 }
 
-static bool is_known(const char *key)
+enum kind { AN_INT, A_SIZE, A_FLAG, A_WORD, A_TEXT };
+
+/* What MOTEDEBUG may say, and where it goes. */
+static const struct key {
+    const char *name;
+    enum kind kind;
+    size_t at;            /* in mote_config */
+    const char *words[2]; /* A_WORD: for false and true */
+    const char *wants;    /* A_WORD, A_TEXT */
+} keys[] = {
+    {.name = "procs", AN_INT, offsetof(mote_config, procs)},
+    {.name = "homes", AN_INT, offsetof(mote_config, homes)},
+    {.name = "queue", AN_INT, offsetof(mote_config, queue)},
+    {.name = "max_blocked", AN_INT, offsetof(mote_config, max_blocked)},
+    {.name = "max_stack", A_SIZE, offsetof(mote_config, max_stack)},
+    {.name = "pinned", A_FLAG, offsetof(mote_config, pinned)},
+    {.name = "panic", A_WORD, offsetof(mote_config, panic_ends_task), {"program", "task"}, "what a panic ends"},
+    {.name = "sigquit", AN_INT, offsetof(mote_config, sigquit)},
+    {.name = "leaks", A_FLAG, offsetof(mote_config, leaks)},
+    {.name = "schedtrace", AN_INT, offsetof(mote_config, schedtrace)},
+    {.name = "trace", A_TEXT, offsetof(mote_config, trace), .wants = "a file"},
+    {.name = "stackcheck", AN_INT, offsetof(mote_config, stackcheck)},
+    {.name = "seed", A_SIZE, offsetof(mote_config, seed)},
+};
+
+static const struct key *find_key(const char *name)
 {
-    static const char *const known[] = {"procs", "homes", "queue", "max_stack", "pinned"};
-    for (unsigned i = 0; i < ARRAY_LENGTH(known); i++)
-        if (strcmp(key, known[i]) == 0)
-            return true;
-    return false;
+    for (unsigned i = 0; i < ARRAY_LENGTH(keys); i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static void report_unknown(const char *name)
+{
+    char all[256] = "";
+    for (size_t i = 0, used = 0; i < ARRAY_LENGTH(keys) && used < sizeof all; i++)
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", keys[i].name);
+    msg_print("MOTEDEBUG: '%s' is not known: %s are", name, all);
+}
+
+static int apply_word(const struct key *key, const char *value, bool *to)
+{
+    *to = value && strcmp(value, key->words[1]) == 0;
+    if (*to || (value && strcmp(value, key->words[0]) == 0))
+        return 0;
+    msg_print("MOTEDEBUG: '%s' wants %s: %s=%s or %s=%s", key->name, key->wants, key->name, key->words[1], key->name,
+              key->words[0]);
+    return -EINVAL;
+}
+
+/* There is one such key. */
+static int apply_text(const struct key *key, const char *value, const char **to)
+{
+    static char text[4096]; /* what is read of the environment is freed */
+    if (!value || !*value || strlen(value) >= sizeof text) {
+        msg_print("MOTEDEBUG: '%s' wants %s: %s=FILE", key->name, key->wants, key->name);
+        return -EINVAL;
+    }
+    *to = memcpy(text, value, strlen(value) + 1);
+    return 0;
 }
 
 static int apply(mote_config *c, char *item)
@@ -53,25 +110,27 @@ static int apply(mote_config *c, char *item)
     unsigned long long n = 0;
     if (value)
         *value++ = 0;
-    if (!is_known(item)) {
-        msg_print("MOTEDEBUG: '%s' is not known: procs, homes, queue, max_stack, pinned are", item);
+    const struct key *key = find_key(item);
+    if (!key) {
+        report_unknown(item);
         return 0;
     }
-    if (!value || !parse_number(value, &n)) {
+    void *to = (char *)c + key->at;
+    if (key->kind == A_WORD)
+        return apply_word(key, value, to);
+    if (key->kind == A_TEXT)
+        return apply_text(key, value, to);
+    bool negative = key->kind == AN_INT && value && *value == '-';
+    if (!value || !parse_number(value + negative, &n)) {
         msg_print("MOTEDEBUG: '%s' wants a number: %s=N", item, item);
         return -EINVAL;
     }
-    int small = n > 1 << 30 ? -1 : (int)n;
-    if (strcmp(item, "procs") == 0)
-        c->procs = small;
-    else if (strcmp(item, "homes") == 0)
-        c->homes = small;
-    else if (strcmp(item, "queue") == 0)
-        c->queue = small;
-    else if (strcmp(item, "max_stack") == 0)
-        c->max_stack = (size_t)n;
+    if (key->kind == A_SIZE)
+        *(size_t *)to = (size_t)n;
+    else if (key->kind == A_FLAG)
+        *(bool *)to = n != 0;
     else
-        c->pinned = n != 0;
+        *(int *)to = n > INT_MAX ? INT_MAX : negative ? -(int)n : (int)n;
     return 0;
 }
 
@@ -119,10 +178,14 @@ int config_resolve(const mote_config *given, mote_config *out)
         c.max_stack = DEFAULT_STACK;
     if (!c.homes)
         c.homes = DEFAULT_HOMES;
+    if (!c.max_blocked)
+        c.max_blocked = DEFAULT_BLOCKED;
     if (!c.queue)
         c.queue = RUNQ_MAX;
     if (!in_range("procs", c.procs, 1, MAX_PROCS) || !in_range("homes", c.homes, 2, HOME_MAX / 2) ||
-        !in_range("queue", c.queue, 2, RUNQ_MAX) ||
+        !in_range("queue", c.queue, 2, RUNQ_MAX) || !in_range("sigquit", c.sigquit, 0, 2) ||
+        !in_range("max_blocked", c.max_blocked, -1, MAX_SPARES) || !in_range("stackcheck", c.stackcheck, 0, 2) ||
+        !in_range("schedtrace", c.schedtrace, 0, INT_MAX / 1000) ||
         !in_range("max_stack", (long long)c.max_stack, SMALLEST_STACK, LARGEST_STACK))
         return -EINVAL;
     if (c.queue & (c.queue - 1)) {

@@ -5,10 +5,28 @@
  */
 #include "sched/globq.h"
 
+#include "base/os.h"
+
+#define TRIES 12
+#define PAUSES 16
+
+/* It is held for less than a microsecond, but when a crowd is woken by every worker again and again: lock_take would pause for too
+ * long at first. */
+static void take_lock(struct globq *q)
+{
+    for (int i = 0; i < TRIES; i++) {
+        if (lock_take_quickly(&q->lock))
+            return;
+        for (int k = 0; k < PAUSES; k++)
+            cpu_relax();
+    }
+    lock_take(&q->lock);
+}
+
 void globq_push(struct globq *q, struct task *first, struct task *last, uint64_t n)
 {
     last->next = NULL;
-    lock_take(&q->lock);
+    take_lock(q);
     if (q->last)
         q->last->next = first;
     else
@@ -24,7 +42,7 @@ struct task *globq_take(struct globq *q, uint64_t max, uint64_t *taken)
     *taken = 0;
     if (globq_count(q) == 0 || max == 0)
         return NULL;
-    lock_take(&q->lock);
+    take_lock(q);
     struct task *first = q->first, *last = first;
     if (first) {
         uint64_t n = 1;

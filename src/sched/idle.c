@@ -8,9 +8,11 @@
  *         D3 work in a proc's own queues needs no fence: its owner is awake and runs it himself, so a wake that is missed costs
  *         parallelism, until the monitor looks (2 ms at most), and never progress.
  *         D4 a sleeping worker is in the list, or has a token coming: whoever takes it off the list stores the token.
+ *         One of those that sleep waits for I/O instead of its futex: polling.c tells who.
  * Source: Go's scheduler, "Worker thread parking/unparking".
  */
 #include "base/os.h"
+#include "sched/polling.h"
 #include "sched/proc.h"
 
 #include <stdlib.h>
@@ -30,9 +32,12 @@ static void push(struct worker *w)
 static struct worker *pop(void)
 {
     lock_take(&rt.idle.lock);
-    struct worker *w = rt.idle.first;
+    struct worker **link = &rt.idle.first;
+    if (*link && (*link)->next_asleep && atom_load_rlx(&(*link)->token) == WAKE_POLLS) /* rlx: only a better choice */
+        link = &(*link)->next_asleep; /* who waits for I/O is woken last */
+    struct worker *w = *link;
     if (w) {
-        rt.idle.first = w->next_asleep;
+        *link = w->next_asleep;
         w->asleep = false;
         atom_sub_seq(&rt.idle.asleep,
                      1); /* seq: a count beside the list; who sees it late wakes nobody or looks again (D3) */
@@ -61,12 +66,14 @@ static bool unlist(struct worker *w)
 
 static void give_token(struct worker *w)
 {
-    atom_store_rel(&w->token, 1); /* [I token] the searching role -> the woken worker */
-    os_futex_wake(&w->token, 1);
+    if (atom_swap_seq(&w->token, WAKE_GIVEN) == WAKE_POLLS) /* [I token] the searching role -> the woken worker */
+        polling_interrupt();
+    else
+        os_futex_wake(&w->token, 1);
 }
 
 /* Who has counted himself as a searcher for the one to be woken, and finds nobody asleep, has kept others from waking anyone
- * meanwhile: he looks once more after he has taken the count back (D2). */
+ * meanwhile, for work or to wait for I/O: he looks once more after he has taken the count back (D2, PO2). */
 static NOINLINE void wake_one(void)
 {
     do {
@@ -78,8 +85,9 @@ static NOINLINE void wake_one(void)
             give_token(w);
             return;
         }
-        atom_sub_seq(&rt.idle.searching, 1);                                     /* [I search] nobody to wake */
-    } while (atom_load_seq(&rt.global.count) && atom_load_seq(&rt.idle.asleep)); /* [I sleep] */
+        atom_sub_seq(&rt.idle.searching, 1); /* [I search] nobody to wake */
+    } while ((atom_load_seq(&rt.global.count) || polling_forgotten()) &&
+             atom_load_seq(&rt.idle.asleep)); /* [I sleep] */
 }
 
 void idle_wake_one(void)
@@ -112,6 +120,27 @@ void idle_set_retired(struct worker *w, bool retired)
         monitor_wake();
 }
 
+bool idle_wake(struct worker *w)
+{
+    if (!unlist(w))
+        return false;
+    atom_add_seq(&rt.idle.searching, 1); /* [I search] counted before it looks, or before its token (D2) */
+    give_token(w);
+    return true;
+}
+
+bool idle_has_hands(void)
+{
+    if (atom_load_seq(&rt.idle.searching)) /* seq: a look now and then */
+        return true;
+    lock_take(&rt.idle.lock);
+    struct worker *w = rt.idle.first;
+    while (w && !proc_in_use(w->proc))
+        w = w->next_asleep;
+    lock_drop(&rt.idle.lock);
+    return w != NULL;
+}
+
 /* At most half of the awake workers search. */
 bool idle_start_search(struct worker *w)
 {
@@ -120,7 +149,7 @@ bool idle_start_search(struct worker *w)
     uint32_t procs = atom_load_rlx(&rt.procs),
              asleep = atom_load_rlx(&rt.idle.asleep); /* rlx: a limit, not a protocol */
     uint32_t awake = procs > asleep ? procs - asleep : 1;
-    if (atom_load_rlx(&rt.made) == 1 || 2 * atom_load_rlx(&rt.idle.searching) >= awake) /* rlx: as above */
+    if (atom_load_rlx(&rt.reach) == 1 || 2 * atom_load_rlx(&rt.idle.searching) >= awake) /* rlx: as above */
         return false;
     atom_add_seq(&rt.idle.searching, 1); /* [I search] counted before it looks, or before its token (D2) */
     w->searching = true;
@@ -140,8 +169,9 @@ void idle_end_search(struct worker *w, bool found)
 static bool must_stay(struct worker *w)
 {
     struct proc *p = w->proc;
-    return atom_load_seq(&rt.global.count) ||                  /* [I sleep] announced, now look */
-           (atom_load_seq(&p->summons) & SUMMONS_ATTENTION) || /* [A attention] announced, now look */
+    return atom_load_seq(&rt.global.count) || /* [I sleep] announced, now look */
+           (atom_load_seq(&p->summons) &
+            (SUMMONS_ATTENTION | SUMMONS_REPLACED)) || /* [A attention] announced, now look */
            (atom_load_seq(&rt.idle.searching) == 0 && steal_possible());
 }
 
@@ -150,6 +180,7 @@ static void trim(struct worker *w)
     struct proc *p = w->proc;
     w->trimmed = true;
     slab_flush(&record_slab, &p->records, 0);
+    slab_flush(&wait_slab, &p->waits, 0);
     block_flush(&p->blocks);
     ready_chain(p, home_trim_idle(&p->home_cache));
 }
@@ -157,31 +188,45 @@ static void trim(struct worker *w)
 /* Waits for a token until the deadline. True: it came. */
 static bool await_token(struct worker *w, int64_t deadline)
 {
-    while (!atom_load_acq(&w->token)) { /* [I token] pairs with give_token */
+    while (atom_load_acq(&w->token) == WAKE_NONE) { /* [I token] pairs with give_token */
         if (deadline != INT64_MAX && os_now() >= deadline)
             return false;
-        os_futex_wait(&w->token, 0, deadline);
+        os_futex_wait(&w->token, WAKE_NONE, deadline);
     }
     return true;
+}
+
+/* The same, or until there is I/O, if nobody else waits for that: tasks that are to be queued. */
+static bool doze(struct worker *w, int64_t deadline, struct task **found)
+{
+    if (proc_watched(w->proc))
+        debug_sleeps(w->proc, true);
+    bool woken = polling_begin_sleep(w) ? polling_sleep(w, deadline, found) : await_token(w, deadline);
+    if (proc_watched(w->proc))
+        debug_sleeps(w->proc, false);
+    return woken;
 }
 
 void idle_sleep(struct worker *w)
 {
     struct proc *p = w->proc;
+    struct task *found = NULL;
     push(w);
     idle_end_search(w, false); /* D2: said so; must_stay looks once more */
     if (!must_stay(w)) {
         atom_count(&p->n.sleeps);
         int64_t timer = atom_load_seq(&p->timers.earliest); /* [I sleep] as in must_stay */
         int64_t trim_at = w->trimmed ? INT64_MAX : os_now() + TRIM_AFTER;
-        if (await_token(w, timer < trim_at ? timer : trim_at)) {
-            atom_store_rlx(&w->token, 0); /* rlx: ours until we are in the list again */
+        if (doze(w, timer < trim_at ? timer : trim_at, &found)) {
+            atom_store_rlx(&w->token, WAKE_NONE); /* rlx: ours until we are in the list again */
             w->searching = true;
             atom_count(&p->n.wakes);
+            monitor_tick(); /* the monitor may have slept */
             monitor_wake();
+            polling_found(p, found);
             return;
         }
-        if (trim_at < timer && unlist(w)) {
+        if (!found && trim_at < timer && unlist(w)) {
             monitor_wake();
             trim(w);
             return;
@@ -189,8 +234,11 @@ void idle_sleep(struct worker *w)
     }
     if (!unlist(w)) {
         await_token(w, INT64_MAX);
-        atom_store_rlx(&w->token, 0); /* rlx: as above */
+        atom_store_rlx(&w->token, WAKE_NONE); /* rlx: as above */
         w->searching = true;
     }
+    if (found)
+        monitor_tick();
     monitor_wake();
+    polling_found(p, found);
 }

@@ -28,15 +28,3 @@ NOINLINE void sched_check_lent_slow(const void *at, const char *what)
         "mote_go_pinned",
         what, at, text);
 }
-
-void *sched_block_get(unsigned class)
-{
-    struct worker *w = worker_self();
-    return block_get(w ? &w->proc->blocks : NULL, class);
-}
-
-void sched_block_put(unsigned class, void *block)
-{
-    struct worker *w = worker_self();
-    block_put(w ? &w->proc->blocks : NULL, class, block);
-}

@@ -32,8 +32,17 @@ void queue_push(struct proc *p, struct task *t)
     }
 }
 
-COLD struct task *next_swap_summoned(struct proc *p, struct task *t)
+static struct task *swap_summoned(struct proc *p, struct task *t)
 {
+    if (atom_load_rlx(&p->summons) & SUMMONS_SIMULATED) { /* rlx: our own */
+        atom_store_rlx(&p->next_busy, 0);                 /* rlx: nobody looks */
+        return t;                                         /* sim.h: SI1 */
+    }
+    if (t && atom_load_rlx(&p->summons) & (SUMMONS_BLOCKING | SUMMONS_REPLACED)) { /* rlx: the first is our own (V3) */
+        atom_store_rlx(&p->next_busy, 0);                                          /* rlx: nothing was touched */
+        spare_publish(p, t);
+        return NULL;
+    }
     if (atom_load_rlx(&p->summons) & SUMMONS_ATOMIC) { /* rlx: immutable */
         atom_store_rlx(&p->next_busy, 0);              /* rlx: nobody looks at it then */
         return atom_swap_seq(&p->next, t);             /* [N next] the task -> a raider, and back */
@@ -43,6 +52,18 @@ COLD struct task *next_swap_summoned(struct proc *p, struct task *t)
     struct task *old = atom_load_rlx(&p->next); /* rlx: ours between busy and its end */
     atom_store_rel(&p->next, t);                /* [N next] the task -> next_raid */
     atom_store_rel(&p->next_busy, 0);           /* [N raid] */
+    return old;
+}
+
+/* A task that a search has taken out of the next slot, and puts back, was ready before. */
+COLD struct task *next_swap_summoned(struct proc *p, struct task *t)
+{
+    bool watched = proc_watched(p);
+    if (watched && t && t != p->taken)
+        debug_queued(p, t);
+    struct task *old = swap_summoned(p, t);
+    if (watched)
+        p->taken = t ? NULL : old;
     return old;
 }
 
@@ -94,6 +115,8 @@ static COLD void ready_from_outside(struct task *first, struct task *last, uint6
 {
     if (!runtime_enter())
         return;
+    if (atom_load_rlx(&rt.watchers)) /* rlx: a late look tells a little less */
+        debug_queued_list(first, n);
     globq_push(&rt.global, first, last, n);
     idle_wake_one();
     runtime_leave();
@@ -120,6 +143,8 @@ void sched_ready_list(struct task *first, struct task *last, uint64_t n)
         ready_from_outside(first, last, n);
         return;
     }
+    if (UNLIKELY(atom_load_rlx(&rt.watchers))) /* rlx: as above */
+        debug_queued_list(first, n);
     globq_push(&rt.global, first, last, n);
     idle_wake_one();
 }

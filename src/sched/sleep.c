@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sleep - mote_now and mote_sleep.
  * Job:    park until a timer fires.
- * Holds:  S2: the timer is on the heap, for the sleeper's stack may be copied out when it fires.
+ * Holds:  S2: the timer is not on the sleeper's stack, which may be copied out when it fires. It is in memory of the runtime's: a
+ *         sleeper that is woken, but discarded before it runs, can't free it.
  */
 #include "base/os.h"
 #include "sched/proc.h"
@@ -9,7 +10,6 @@
 #include <mote/time.h>
 
 #include <errno.h>
-#include <stdlib.h>
 
 /* Sleeping: the park lock is the timer's own, so that it can't wake a task that isn't switched out yet (S4). */
 struct sleeper {
@@ -17,6 +17,8 @@ struct sleeper {
     struct lock lock;
     struct task *task;
 };
+
+_Static_assert(sizeof(struct sleeper) <= WAIT_SIZE, "wait_get");
 
 static void on_wake(struct timer *timer)
 {
@@ -44,7 +46,7 @@ PUBLIC int mote_sleep(int64_t ns)
     struct task *self = sched_self();
     if (self->flags & TASK_THREAD)
         return sleep_thread(when);
-    struct sleeper *s = malloc(sizeof *s);
+    struct sleeper *s = wait_get();
     if (!s)
         return -ENOMEM;
     *s = (struct sleeper){.timer = {.when = when, .fire = on_wake}, .task = self};
@@ -53,10 +55,10 @@ PUBLIC int mote_sleep(int64_t ns)
     if (error < 0) {
         lock_drop(&s->lock);
     } else {
-        sched_park(s->task, &s->lock, s);
+        sched_park(s->task, &s->lock, wait_for(WAIT_SLEEP, NULL));
         timer_cancel(&s->timer);
     }
-    free(s);
+    wait_put(s);
     return error;
 }
 

@@ -12,12 +12,14 @@
 
 static uint32_t gcd(uint32_t a, uint32_t b) { return b ? gcd(b, a % b) : a; }
 
-static void note_theft(struct proc *p, uint64_t n)
+static void note_theft(struct proc *p, uint64_t n, const struct proc *victim)
 {
     atom_count(&p->n.steals);
     atom_count_by(&p->n.stolen, n);
     p->loot = (uint32_t)n;
     p->loot_since = os_now();
+    if (proc_watched(p))
+        debug_steals(p, n, victim);
 }
 
 /* Half of the victim's new tasks, oldest first; one is returned. */
@@ -32,7 +34,7 @@ static struct task *steal_fresh(struct proc *p, struct proc *victim)
         got = t;
     }
     if (n)
-        note_theft(p, n);
+        note_theft(p, n, victim);
     return got;
 }
 
@@ -41,7 +43,7 @@ static struct task *steal_from(struct proc *p, struct proc *victim)
     /* runq_steal wants room: a timer that was run on the way may have filled our own ring. */
     uint32_t n = runq_length(&victim->ring) && !runq_length(&p->ring) ? runq_steal(&victim->ring, &p->ring) : 0;
     if (n) {
-        note_theft(p, n);
+        note_theft(p, n, victim);
         return runq_pop_owner(&p->ring, false);
     }
     return fresh_length(&victim->fresh) ? steal_fresh(p, victim) : NULL;
@@ -50,8 +52,7 @@ static struct task *steal_from(struct proc *p, struct proc *victim)
 struct task *steal_work(struct worker *w)
 {
     struct proc *p = w->proc;
-    uint32_t procs =
-        atom_load_acq(&rt.made); /* [R made] pairs with make_procs; those not in use may still have tasks */
+    uint32_t procs = atom_load_acq(&rt.reach); /* [R made] pairs with extend; those not in use may still have tasks */
     for (int round = 0; round < ROUNDS && procs > 1; round++) {
         uint32_t at = random_next(&p->random) % procs, stride = random_next(&p->random) % procs;
         while (gcd(stride, procs) != 1)
@@ -63,8 +64,10 @@ struct task *steal_work(struct worker *w)
             struct task *t = steal_from(p, victim);
             if (t)
                 return t;
-            if (round == ROUNDS - 1 && timers_earliest(&victim->timers) != INT64_MAX)
+            if (round == ROUNDS - 1 && timers_earliest(&victim->timers) != INT64_MAX) {
                 timers_run(&victim->timers, os_now());
+                timers_armed(victim); /* by their functions, perhaps */
+            }
         }
         struct task *t = worker_quick_next(w);
         if (t || runq_length(&p->ring) || fresh_length(&p->fresh)) /* runq_steal wants room in our own ring */
@@ -76,7 +79,7 @@ struct task *steal_work(struct worker *w)
 
 bool steal_possible(void)
 {
-    uint32_t procs = atom_load_acq(&rt.made); /* [R made] as above */
+    uint32_t procs = atom_load_acq(&rt.reach); /* [R made] as above */
     for (uint32_t i = 0; procs > 1 && i < procs; i++)
         if (runq_length(&rt.proc[i]->ring) || fresh_length(&rt.proc[i]->fresh))
             return true;

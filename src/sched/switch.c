@@ -14,6 +14,7 @@
 #include "base/msg.h"
 #include "base/os.h"
 #include "sched/proc.h"
+#include "sched/result.h"
 
 #include <mote/task.h>
 
@@ -22,6 +23,8 @@
 
 _Static_assert(offsetof(struct task, sp) == 8, "TASK_SP in arch/switch_*.S");
 _Static_assert(offsetof(struct self, left_at) == 16, "SELF_LEFT_AT in arch/switch_*.S");
+_Static_assert(offsetof(struct task_start, owned) == 56, "START_OWNED in arch/switch_*.S");
+_Static_assert((int)offsetof(struct task, mailbox) - (int)sizeof(struct task) == -40, "START_OWNER in arch/switch_*.S");
 _Static_assert(RECORD_SIZE % CACHE_LINE == 0, "R1");
 _Static_assert(offsetof(struct worker, self) == 0, "T2");
 
@@ -65,14 +68,26 @@ static COLD enum prepared give_home_back(struct proc *p, struct home *h, struct 
     return put_off(p, t);
 }
 
-static NOINLINE enum prepared prepare_new(struct proc *p, struct task *from, struct task *t)
+/* watched is a constant: what isn't costs nothing. */
+static ALWAYS_INLINE int copy_out(struct proc *p, struct home *h, bool watched)
+{
+    struct task *t = h->occupant;
+    int error = image_out(h, &p->blocks, &p->n.images);
+    if (watched && !error)
+        debug_copy(p, t, true);
+    return error;
+}
+
+static ALWAYS_INLINE enum prepared prepare_new_as(struct proc *p, struct task *from, struct task *t, bool watched)
 {
     bool pinned = t->flags & TASK_PINNED;
     struct home *h = pinned ? home_take_pinned(&p->home_cache) : home_take(&p->home_cache);
-    if (UNLIKELY(!h)) /* with fewer than two homes it is for want of memory: see home_take */
-        return pinned || atom_load_rlx(&homes.copied) < 2 ? put_off(p, t) : find_crowded(p, from, t); /* rlx: a hint */
+    if (UNLIKELY(!h)) { /* with fewer than two homes it is for want of memory: see home_take */
+        bool want = pinned || homes.watch || atom_load_rlx(&homes.copied) < 2; /* rlx: a hint */
+        return want ? put_off(p, t) : find_crowded(p, from, t);
+    }
     if (!pinned) {
-        if (h->occupant && image_out(h, &p->blocks, &p->n.images) < 0)
+        if (h->occupant && copy_out(p, h, watched) < 0)
             return give_home_back(p, h, t);
         h->occupant = t;
     }
@@ -82,12 +97,24 @@ static NOINLINE enum prepared prepare_new(struct proc *p, struct task *from, str
     return PREPARED;
 }
 
-static NOINLINE enum prepared refill_home(struct proc *p, struct home *h, struct task *t)
+static NOINLINE enum prepared prepare_new(struct proc *p, struct task *from, struct task *t)
 {
-    if (h->occupant && image_out(h, &p->blocks, &p->n.images) < 0)
+    return prepare_new_as(p, from, t, false);
+}
+
+static ALWAYS_INLINE enum prepared refill_home_as(struct proc *p, struct home *h, struct task *t, bool watched)
+{
+    if (h->occupant && copy_out(p, h, watched) < 0)
         return give_home_back(p, h, t);
     image_in(h, t, &p->n.images);
+    if (watched)
+        debug_copy(p, t, false);
     return PREPARED;
+}
+
+static NOINLINE enum prepared refill_home(struct proc *p, struct home *h, struct task *t)
+{
+    return refill_home_as(p, h, t, false);
 }
 
 static NOINLINE enum prepared leave_pending(struct proc *p, struct home *h, struct task *t)
@@ -111,6 +138,21 @@ static inline enum prepared prepare(struct proc *p, struct task *from, struct ta
     if (UNLIKELY(h->occupant != t))
         return refill_home(p, h, t);
     return PREPARED;
+}
+
+/* prepare for the worker's own stack, of a watched proc. */
+static COLD enum prepared prepare_watched(struct proc *p, struct task *from, struct task *t)
+{
+    if (t->home == 0)
+        return prepare_new_as(p, from, t, true);
+    struct home *h = home_of(t);
+    if (t->flags & TASK_PINNED)
+        return PREPARED;
+    if (!home_acquire(h)) {
+        debug_conflict(p, record_id(t));
+        return leave_pending(p, h, t);
+    }
+    return h->occupant == t ? PREPARED : refill_home_as(p, h, t, true);
 }
 
 /* Holds the home of a started task if that is all there is to do; else nothing is held. In mode PRIVATE the home has no other
@@ -201,8 +243,22 @@ static inline struct task *leave(struct worker *w, struct task *from, uintptr_t 
     return switch_to(from, after, t->sp);
 }
 
+static COLD void run_watched(struct worker *w, struct task *t)
+{
+    w->proc->taken = NULL;
+    if (prepare_watched(w->proc, &w->base, t) != PREPARED)
+        return;
+    w->proc->crowded = 0;
+    debug_runs(w, t);
+    go_to(w, &w->base, t, AFTER_NOTHING);
+}
+
 void switch_run(struct worker *w, struct task *t)
 {
+    if (proc_watched(w->proc)) {
+        run_watched(w, t);
+        return;
+    }
     if (prepare(w->proc, &w->base, t) != PREPARED)
         return;
     w->proc->crowded = 0;
@@ -225,7 +281,7 @@ static NOINLINE struct task *commit(struct worker *w, struct task *from, uintptr
 static NOINLINE struct task *commit_shared(struct worker *w, struct task *from, uintptr_t after, bool released)
 {
     struct home *h = home_of(from);
-    ready_chain(w->proc, released ? home_waiting(h) : home_release_word(h));
+    ready_chain(w->proc, released ? home_left(h) : home_release_word(h));
     return commit(w, from, after);
 }
 
@@ -239,7 +295,7 @@ static NOINLINE struct task *commit_end_carefully(struct worker *w, struct task 
 
 static NOINLINE struct task *commit_waiting(struct worker *w, struct home *h)
 {
-    ready_chain(w->proc, home_waiting(h));
+    ready_chain(w->proc, home_left(h));
     return w->self.current;
 }
 
@@ -299,28 +355,6 @@ static inline void restart_in_place(struct worker *w, struct task *from, struct 
     switch_restart(h->top, record_start(t));
 }
 
-static intptr_t widened(const struct task *t, intptr_t result)
-{
-    switch (t->site ? MOTE__RESULT(t->site->meta) : MOTE__RESULT_NONE) {
-    case MOTE__RESULT_WORD:
-        return result;
-    case MOTE__RESULT_I32:
-        return (int32_t)result;
-    case MOTE__RESULT_U32:
-        return (uint32_t)result;
-    case MOTE__RESULT_I16:
-        return (int16_t)result;
-    case MOTE__RESULT_U16:
-        return (uint16_t)result;
-    case MOTE__RESULT_I8:
-        return (int8_t)result;
-    case MOTE__RESULT_U8:
-        return (uint8_t)result;
-    default:
-        return 0;
-    }
-}
-
 /* W4: what ends a task is jumped to, never called. */
 static NOINLINE void end_for(struct worker *w, struct task *self, struct task *t)
 {
@@ -366,38 +400,52 @@ static inline void end(struct worker *w, struct task *self)
     }
 }
 
+/* What was deferred may switch, so the worker may be another one then. */
+static NOINLINE void returned_with_steps(struct task *self, intptr_t result)
+{
+    steps_run_until(self->extra, NULL);
+    self->mailbox = (uint64_t)widened(self, result);
+    end(worker_self(), self);
+}
+
+static NOINLINE void returned_joinable(struct worker *w, struct task *self, intptr_t result)
+{
+    if (UNLIKELY(self->flags & TASK_STEPS)) {
+        returned_with_steps(self, result);
+        return;
+    }
+    self->mailbox = (uint64_t)widened(self, result);
+    end(w, self);
+}
+
 void switch_returned(intptr_t result)
 {
     struct worker *w = worker_self();
     struct task *self = w->self.current;
-    if (UNLIKELY(self->flags & TASK_JOINABLE))
-        self->mailbox = (uint64_t)widened(self, result);
-    end(w, self);
+    if (UNLIKELY(self->flags & (TASK_JOINABLE | TASK_STEPS)))
+        returned_joinable(w, self, result);
+    else
+        end(w, self);
 }
 
-PUBLIC void mote_exit(void)
+void switch_end_task(int error)
 {
+    struct task *self = worker_self()->self.current;
+    switch_tell_owner(self, error);
     struct worker *w = worker_self();
-    if (!w || w->self.current == &w->base)
-        msg_fatal("mote_exit on a plain thread: only a task can end itself");
-    struct task *self = w->self.current;
-    if (UNLIKELY(self->extra && self->extra->exit_steps)) {
-        task_exit_steps(self);
-        w = worker_self();
-    }
     self->mailbox = 0;
     sanitizer_abandon_frames();
     end(w, self);
     __builtin_unreachable();
 }
 
-struct task *sched_park(struct task *self, struct lock *lock, const void *wait_on)
+struct task *sched_park(struct task *self, struct lock *lock, uint64_t wait_on)
 {
     struct worker *w = worker_self();
     if (UNLIKELY(self->flags & TASK_THREAD))
         return thread_park(self, lock);
-    self->wait_on = wait_on;
-    atom_store_rlx(&self->state, TASK_PARKED); /* rlx: for reports */
+    self->wait_on = wait_since(wait_on, atom_load_rlx(&switch_ticks)); /* rlx: a time */
+    atom_store_rlx(&self->state, TASK_PARKED);                         /* rlx: for reports */
     return leave(w, self, (uintptr_t)lock);
 }
 

@@ -7,6 +7,7 @@
 #include "base/msg.h"
 #include "base/os.h"
 #include "sched/proc.h"
+#include "sched/sim.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define SITE_FLAG(site, flag) (((site)->meta & (flag)) != 0)
 
 struct slab_class record_slab = {.size = RECORD_SIZE, .enumerate = true};
+struct slab_class wait_slab = {.size = WAIT_SIZE};
 
 const char *task_name(const struct task *t)
 {
@@ -30,6 +32,18 @@ const char *task_name(const struct task *t)
 void task_describe(const struct task *t, char *text, size_t size)
 {
     snprintf(text, size, "%llu (%s)", (unsigned long long)record_id(t), task_name(t));
+}
+
+void task_describe_caller(char *text, size_t size)
+{
+    struct worker *w = worker_self();
+    if (!w || w->self.current == &w->base)
+        snprintf(text, size, "a plain thread");
+    else if (!w->self.current->site)
+        snprintf(text, size, "the main task");
+    else
+        snprintf(text, size, "task %llu (%s), started at %s:%d", (unsigned long long)mote_self(),
+                 task_name(w->self.current), w->self.current->site->file, w->self.current->site->line);
 }
 
 /* A proc takes many at once: only uniqueness counts. */
@@ -48,7 +62,7 @@ static inline uint64_t take_id(struct proc *p)
     return p->id_next++;
 }
 
-static struct task_extra *make_extra(struct task *t)
+struct task_extra *task_make_extra(struct task *t)
 {
     if (!t->extra)
         t->extra = calloc(1, sizeof *t->extra);
@@ -94,7 +108,7 @@ static inline void set_up(struct task *t, uint64_t id, const struct mote__site *
 {
     t->site = site;
     t->mailbox = 0;
-    t->wait_on = NULL;
+    t->wait_on = 0;
     t->extra = NULL;
     t->saved_errno = 0;
     t->id_low = (uint32_t)id;
@@ -119,13 +133,29 @@ static struct task *make_task(struct proc *p, const struct mote__site *site, voi
         return NULL;
     set_up(t, take_id(p), site, fn, args, flags);
     if ((flags & TASK_JOINABLE) || UNDER_ASAN || UNDER_TSAN) {
-        if (!make_extra(t)) {
+        if (!task_make_extra(t)) {
             task_free(p, t);
             return NULL;
         }
         t->extra->joinable = flags & TASK_JOINABLE;
     }
     return t;
+}
+
+static inline void set_owner(struct task *t, struct sched_owner *owner)
+{
+    struct task_start *start = record_start(t);
+    start->owned = start->fn;
+    start->fn = switch_enter_owned;
+    t->mailbox = (uint64_t)(uintptr_t)owner;
+}
+
+static NOINLINE void let_others_run(struct proc *p)
+{
+    if (atom_load_rlx(&p->summons) & SUMMONS_SIMULATED) /* rlx: immutable then */
+        sim_point();
+    else
+        switch_give_way();
 }
 
 /* The task that a new one has driven out of the next slot goes to its queue. A spawner that is far ahead of those who run its
@@ -138,7 +168,7 @@ static NOINLINE int queue_driven_out(struct worker *w, struct task *old)
         queue_push(w->proc, old);
     idle_wake_one();
     if (UNLIKELY(fresh_length(f) >= f->capacity) && w->self.current != &w->base)
-        switch_give_way();
+        let_others_run(w->proc);
     return 0;
 }
 
@@ -151,16 +181,28 @@ static inline int launch(struct worker *w, struct task *t)
 
 static void launch_from_outside(struct task *t)
 {
+    if (atom_load_rlx(&rt.watchers)) /* rlx: a late look tells a little less */
+        debug_queued_outside(t);
     globq_push(&rt.global, t, t, 1);
     idle_wake_one();
 }
 
+/* What few tasks have. */
+struct special {
+    unsigned flags;
+    const char *name;
+    struct sched_owner *owner;
+};
+
 /* *handle is filled in before the task can run: after that the record may be another's, or gone with the runtime. */
 static int spawn_inside(struct worker *w, const struct mote__site *site, void (*fn)(void), const intptr_t *args,
-                        unsigned flags, mote_task **handle, const char *name)
+                        const struct special *special, mote_task **handle)
 {
-    if (UNLIKELY(atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
+    unsigned flags = special->flags;
+    if (UNLIKELY(atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) { /* rlx: a late look refuses a little later */
+        forked_tell();
         return -ESHUTDOWN;
+    }
     if (w && !(w->self.current->flags & TASK_PINNED))
         check_arguments(site, args);
     struct proc *p = w ? w->proc : NULL;
@@ -171,8 +213,10 @@ static int spawn_inside(struct worker *w, const struct mote__site *site, void (*
     struct task *t = make_task(p, site, fn, args, flags);
     if (UNLIKELY(!t))
         return -ENOMEM;
-    if (name && make_extra(t))
-        snprintf(t->extra->name, sizeof t->extra->name, "%s", name);
+    if (special->name && task_make_extra(t))
+        snprintf(t->extra->name, sizeof t->extra->name, "%s", special->name);
+    if (special->owner)
+        set_owner(t, special->owner);
     count_spawned(p);
     /* That of a detached one is a handle that mote_join doesn't take. */
     *handle = flags & TASK_JOINABLE ? join_handle(t) : (mote_task *)t;
@@ -183,15 +227,15 @@ static int spawn_inside(struct worker *w, const struct mote__site *site, void (*
     return 0;
 }
 
-static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
-                 mote_task **handle, const char *name)
+static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t *args, const struct special *special,
+                 mote_task **handle)
 {
     struct worker *w = worker_self();
     if (LIKELY(w != NULL))
-        return spawn_inside(w, site, fn, args, flags, handle, name);
+        return spawn_inside(w, site, fn, args, special, handle);
     if (!runtime_enter())
         return -ESHUTDOWN;
-    int error = spawn_inside(NULL, site, fn, args, flags, handle, name);
+    int error = spawn_inside(NULL, site, fn, args, special, handle);
     runtime_leave();
     return error;
 }
@@ -199,17 +243,29 @@ static int spawn(const struct mote__site *site, void (*fn)(void), const intptr_t
 static NOINLINE int go_carefully(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
 {
     mote_task *unused;
-    return spawn(site, fn, args, 0, &unused, NULL);
+    return spawn(site, fn, args, &(struct special){0}, &unused);
+}
+
+/* Whether there is a record and a number at hand, and nothing unusual to be done. */
+static ALWAYS_INLINE bool goes_quickly(const struct worker *w)
+{
+    return LIKELY(w && w->proc->records.first && w->proc->id_next != w->proc->id_end && !rt.pin_all &&
+                  atom_load_rlx(&rt.state) == RUNTIME_RUNNING); /* rlx: a late look refuses a little later */
+}
+
+static ALWAYS_INLINE struct task *make_quickly(struct proc *p, const struct mote__site *site, void (*fn)(void),
+                                               const intptr_t *args, unsigned flags)
+{
+    struct task *t = slab_pop(&p->records);
+    set_up(t, p->id_next++, site, fn, args, flags);
+    atom_count(&p->n.spawned);
+    return t;
 }
 
 static ALWAYS_INLINE int go_quickly(struct worker *w, const struct mote__site *site, void (*fn)(void),
                                     const intptr_t *args, unsigned flags)
 {
-    struct proc *p = w->proc;
-    struct task *t = slab_pop(&p->records);
-    set_up(t, p->id_next++, site, fn, args, flags);
-    atom_count(&p->n.spawned);
-    return launch(w, t);
+    return launch(w, make_quickly(w->proc, site, fn, args, flags));
 }
 
 static NOINLINE int go_pinned(struct worker *w, const struct mote__site *site, void (*fn)(void), const intptr_t *args)
@@ -230,8 +286,7 @@ static NOINLINE int go_with_pointers(struct worker *w, const struct mote__site *
 PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *args)
 {
     struct worker *w = worker_self();
-    if (UNLIKELY(!w || !w->proc->records.first || w->proc->id_next == w->proc->id_end || rt.pin_all ||
-                 atom_load_rlx(&rt.state) != RUNTIME_RUNNING)) /* rlx: a late look refuses a little later */
+    if (!goes_quickly(w))
         return go_carefully(site, fn, args);
     if (MOTE__POINTERS(site->meta) && !(w->self.current->flags & TASK_PINNED))
         return go_with_pointers(w, site, fn, args);
@@ -240,11 +295,52 @@ PUBLIC int mote__go(const struct mote__site *site, void (*fn)(void), const intpt
     return go_quickly(w, site, fn, args, 0);
 }
 
+static NOINLINE int go_owned_carefully(const struct mote__site *site, void (*fn)(void), const intptr_t *args,
+                                       struct sched_owner *owner)
+{
+    mote_task *unused;
+    int error = spawn(site, fn, args, &(struct special){.owner = owner}, &unused);
+    if (error < 0)
+        owner->ended(owner, 0);
+    return error;
+}
+
+static ALWAYS_INLINE int go_owned_quickly(struct worker *w, const struct mote__site *site, void (*fn)(void),
+                                          const intptr_t *args, struct sched_owner *owner)
+{
+    struct task *t = make_quickly(w->proc, site, fn, args, 0);
+    set_owner(t, owner);
+    return launch(w, t);
+}
+
+static NOINLINE int go_owned_with_pointers(struct worker *w, const struct mote__site *site, void (*fn)(void),
+                                           const intptr_t *args, struct sched_owner *owner)
+{
+    check_arguments(site, args);
+    return go_owned_quickly(w, site, fn, args, owner);
+}
+
+int sched_go_owned(const struct mote__site *site, void (*fn)(void), const intptr_t *args, struct sched_owner *owner)
+{
+    struct worker *w = worker_self();
+    if (!goes_quickly(w) || UNLIKELY(SITE_FLAG(site, MOTE__PINNED)))
+        return go_owned_carefully(site, fn, args, owner);
+    if (MOTE__POINTERS(site->meta) && !(w->self.current->flags & TASK_PINNED))
+        return go_owned_with_pointers(w, site, fn, args, owner);
+    return go_owned_quickly(w, site, fn, args, owner);
+}
+
+struct sched_owner *sched_own_owner(void)
+{
+    struct worker *w = worker_self();
+    return w ? switch_owner(w->self.current) : NULL;
+}
+
 static struct mote_task *joinable(const struct mote__site *site, void (*fn)(void), const intptr_t *args, unsigned flags,
                                   const char *name)
 {
     mote_task *handle;
-    int error = spawn(site, fn, args, flags, &handle, name);
+    int error = spawn(site, fn, args, &(struct special){.flags = flags, .name = name}, &handle);
     if (error < 0) {
         errno = -error;
         return NULL;
@@ -290,24 +386,29 @@ void task_retire_rare(struct proc *p, struct task *t)
         task_free(p, t);
 }
 
-bool sched_exit_push(struct sched_exit_step *step)
+static void discard_mailbox(struct task *t)
 {
-    struct task *self = sched_self();
-    if ((self->flags & TASK_THREAD) || !make_extra(self))
-        return false;
-    step->outer = self->extra->exit_steps;
-    self->extra->exit_steps = step;
-    return true;
+    struct mailbox_block *block = (struct mailbox_block *)(uintptr_t)t->mailbox;
+    if (!block->class)
+        free(block);
+    else if (block->class > BLOCK_SLAB_CLASSES)
+        block_put(NULL, block->class, block);
 }
 
-void sched_exit_pop(struct sched_exit_step *step) { sched_self()->extra->exit_steps = step->outer; }
-
-void task_exit_steps(struct task *self)
+/* What a task that is discarded holds outside the slabs. */
+void task_discard(void *object, void *arg)
 {
-    for (struct sched_exit_step *step; (step = self->extra->exit_steps);) {
-        self->extra->exit_steps = step->outer;
-        step->run(step);
-    }
+    struct task *t = object;
+    (void)arg;
+    if (atom_load_rlx(&t->state) == TASK_FREE) /* rlx: nothing else runs */
+        return;
+    if (t->home != 0 && atom_load_rlx(&t->state) != TASK_DONE) /* rlx: as above */
+        sanitizer_stack_discarded(t->sp, home_of(t)->top);
+    if (t->flags & TASK_MAILBOX_BLOCK)
+        discard_mailbox(t);
+    if (t->image_class > BLOCK_SLAB_CLASSES)
+        image_drop(t, NULL);
+    free(t->extra);
 }
 
 PUBLIC uint64_t mote_self(void)
@@ -319,17 +420,15 @@ PUBLIC uint64_t mote_self(void)
 PUBLIC void mote_set_name(const char *name)
 {
     struct task *t = sched_self();
-    if ((t->flags & TASK_THREAD) || !make_extra(t))
+    if ((t->flags & TASK_THREAD) || !task_make_extra(t))
         return;
     snprintf(t->extra->name, sizeof t->extra->name, "%s", name ? name : "");
+    t->extra->named_in = 0;
 }
 
 /* Counters of the procs, summed: no list of tasks that every spawn would have to lock. */
-PUBLIC size_t mote_task_count(void)
+uint64_t task_count(void)
 {
-    bool plain = !worker_self();
-    if (plain && !runtime_enter())
-        return 0;
     uint64_t ended = 0, spawned = 0;
     uint32_t made = atom_load_acq(&rt.made);          /* [R made] pairs with make_procs */
     for (uint32_t i = 0; i < made; i++)               /* these first, so that the difference isn't negative */
@@ -337,7 +436,16 @@ PUBLIC size_t mote_task_count(void)
     for (uint32_t i = 0; i < made; i++)
         spawned += atom_load_rlx(&rt.proc[i]->n.spawned); /* rlx: as above */
     spawned += atom_load_rlx(&rt.shared_spawned);         /* rlx: as above */
+    return spawned - ended;
+}
+
+PUBLIC size_t mote_task_count(void)
+{
+    bool plain = !worker_self();
+    if (plain && !runtime_enter())
+        return 0;
+    uint64_t n = task_count();
     if (plain)
         runtime_leave();
-    return (size_t)(spawned - ended);
+    return (size_t)n;
 }

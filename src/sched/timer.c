@@ -30,7 +30,7 @@ static void leave_to_owner(struct timer *t)
         t->fire(t);
     } else if (t->kind == TIMER_KEPT) {
         timer_over(t);
-    } else {
+    } else if (t->kind == TIMER_BLOCK) {
         free(t);
     }
 }
@@ -176,8 +176,20 @@ static void call_function(struct timers *ts, struct timer *t)
     t->fire(t);
     if (kind == TIMER_KEPT)
         end_kept(ts, t);
-    else if (kind == TIMER_BLOCK)
+    else if (kind != TIMER_LOOSE)
         timer_over(t);
+}
+
+/* Lock held, released. */
+static void fire_at(struct timers *ts, uint32_t i)
+{
+    struct timer *t = ts->heap[i];
+    ts->firing += t->kind == TIMER_KEPT; /* M5: before the heap may shrink */
+    remove_at(ts, i);
+    note_earliest(ts);
+    atom_store_rlx(&t->fired, TIMER_FIRING); /* rlx: under the lock */
+    lock_drop(&ts->lock);
+    call_function(ts, t);
 }
 
 int timers_run(struct timers *ts, int64_t now)
@@ -185,20 +197,47 @@ int timers_run(struct timers *ts, int64_t now)
     int n = 0;
     while (timers_earliest(ts) <= now) {
         lock_take(&ts->lock);
-        struct timer *t = ts->count ? ts->heap[0] : NULL;
-        if (!t || t->when > now) {
+        if (!ts->count || ts->heap[0]->when > now) {
             lock_drop(&ts->lock);
             break;
         }
-        ts->firing += t->kind == TIMER_KEPT; /* M5: before the heap may shrink */
-        remove_at(ts, 0);
-        note_earliest(ts);
-        atom_store_rlx(&t->fired, TIMER_FIRING); /* rlx: under the lock */
-        lock_drop(&ts->lock);
-        call_function(ts, t);
+        fire_at(ts, 0);
         n++;
     }
     return n;
+}
+
+/* Ties stand together at the top of a heap. */
+static uint32_t next_tie(const struct timers *ts, uint32_t i, uint32_t end)
+{
+    while (i < end && ts->heap[i]->when > ts->heap[0]->when)
+        i++;
+    return i;
+}
+
+uint32_t timers_ties(struct timers *ts, uint32_t max)
+{
+    uint32_t n = 0;
+    lock_take(&ts->lock);
+    uint32_t end = ts->count < max ? ts->count : max;
+    for (uint32_t i = 0; (i = next_tie(ts, i, end)) < end; i++)
+        n++;
+    lock_drop(&ts->lock);
+    return n;
+}
+
+void timers_fire(struct timers *ts, uint32_t i)
+{
+    uint32_t at = 0;
+    lock_take(&ts->lock);
+    while ((at = next_tie(ts, at, ts->count)) < ts->count && i > 0) {
+        at++;
+        i--;
+    }
+    if (at < ts->count)
+        fire_at(ts, at);
+    else
+        lock_drop(&ts->lock);
 }
 
 int timers_move(struct timers *from, struct timers *to)

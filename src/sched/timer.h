@@ -21,8 +21,9 @@ enum timer_state { TIMER_ARMED, TIMER_FIRING, TIMER_OVER, TIMER_DROPPED };
 
 /* Who owns the memory. */
 enum timer_kind {
-    TIMER_BLOCK, /* it is the start of a block from malloc, which is freed when the runtime ends */
-    TIMER_KEPT,  /* it outlives the runtime, which at its end only says TIMER_OVER. Its function may arm it again */
+    TIMER_POOLED, /* it lies in memory of the runtime, and ends with it */
+    TIMER_BLOCK,  /* it is the start of a block from malloc, which is freed when the runtime ends */
+    TIMER_KEPT,   /* it outlives the runtime, which at its end only says TIMER_OVER. Its function may arm it again */
     TIMER_LOOSE, /* its function's, which calls timer_over or frees it. At the end of the runtime that is called, too, with
                     the state TIMER_DROPPED: then it must do no more than that */
 };
@@ -64,6 +65,11 @@ static inline void timer_over(struct timer *t)
 
 /* Fires all that are due at `now`. How many. */
 int timers_run(struct timers *ts, int64_t now);
+
+/* For simulations, when one is due: how many of the first max entries of the heap are due as early as the earliest; and fires
+ * the ith of these. */
+uint32_t timers_ties(struct timers *ts, uint32_t max);
+void timers_fire(struct timers *ts, uint32_t i);
 
 /* Moves all of them elsewhere; -ENOMEM leaves some. */
 int timers_move(struct timers *from, struct timers *to);

@@ -10,10 +10,13 @@
  * Not here: the switch itself (switch.c), victims (steal.c), sleeping (idle.c).
  */
 #include "base/os.h"
+#include "sched/polling.h"
 #include "sched/proc.h"
+#include "sched/sim.h"
 
 #include <errno.h>
 
+#define SLOW_SEARCH (SUMMONS_ATTENTION | SUMMONS_WATCHED | SUMMONS_SIMULATED | SUMMONS_BLOCKING | SUMMONS_REPLACED)
 #define CROWD (RUNQ_MAX + FRESH_MAX) /* what the proc's own queues can hold: each of them was tried */
 #define FAIR_TICKS 31
 #define REST_MIN INT64_C(100000) /* ns */
@@ -25,9 +28,10 @@ static bool timer_due(struct proc *p)
     return earliest != INT64_MAX && earliest <= os_now();
 }
 
+/* Both send a task to the worker's own stack, where it goes on at once if the proc is only watched. */
 static bool worker_summoned(struct proc *p)
 {
-    return atom_load_rlx(&p->summons) & SUMMONS_ATTENTION; /* rlx: looked at again and again */
+    return atom_load_rlx(&p->summons) & (SUMMONS_ATTENTION | SUMMONS_WATCHED); /* rlx: looked at again and again */
 }
 
 bool worker_wanted(struct proc *p)
@@ -59,9 +63,9 @@ static struct task *take_oldest(struct proc *p)
 }
 
 /* N2 */
-static struct task *fair_turn(struct proc *p, uint32_t tick)
+static struct task *fair_turn(struct proc *p, uint64_t tick)
 {
-    p->fair_tick = tick + FAIR_TICKS;
+    p->fair_tick = (uint32_t)tick + FAIR_TICKS;
     p->timers_seen = false;
     struct task *t = take_oldest(p);
     return t ? t : ready_batch(p, p->ring.capacity / 16 + 1); /* not one: a woken crowd may wait there */
@@ -97,7 +101,7 @@ static struct task *take_before(struct proc *p, struct task *next)
     return t;
 }
 
-static NOINLINE struct task *take_next_slot(struct proc *p, uint32_t tick)
+static NOINLINE struct task *take_next_slot(struct proc *p, uint64_t tick)
 {
     struct task *next = next_swap_owner(p, NULL);
     if (next && tick % TURN == 0 && (runq_length(&p->ring) || fresh_length(&p->fresh)))
@@ -105,16 +109,37 @@ static NOINLINE struct task *take_next_slot(struct proc *p, uint32_t tick)
     return next;
 }
 
+/* Of a watched proc tasks leave for the worker's own stack only: there is the one place where who watches sees what runs. The
+ * search begins anew there, so this one isn't counted. A search is also the end of a section, and of having been replaced. */
+static COLD bool goes_on(struct proc *p)
+{
+    struct worker *w = worker_self();
+    bool watched = proc_watched(p);
+    if (atom_load_rlx(&p->summons) & (SUMMONS_BLOCKING | SUMMONS_REPLACED)) /* rlx: our own, or looked at again */
+        spare_came_back(p);
+    if (watched && w->self.current != &w->base) {
+        atom_store_rlx(&p->tick, atom_load_rlx(&p->tick) - 1); /* rlx: our own; the monitor only compares */
+        debug_leaving(w);
+        return false;
+    }
+    return !(atom_load_rlx(&p->summons) & SUMMONS_ATTENTION); /* rlx: looked at again and again */
+}
+
 struct task *worker_search(struct proc *p)
 {
     struct task *t;
-    uint32_t tick = atom_load_rlx(&p->tick); /* rlx: our own */
-    if (UNLIKELY(worker_summoned(p)))
-        return NULL;
-    if (UNLIKELY((int32_t)(tick - p->fair_tick) >= 0)) {
+    uint64_t tick = atom_load_rlx(&p->tick);       /* rlx: our own */
+    uint32_t summons = atom_load_rlx(&p->summons); /* rlx: looked at again and again */
+    if (UNLIKELY(summons & SLOW_SEARCH)) {
+        if (summons & SUMMONS_SIMULATED)
+            return sim_next(p);
+        if (!goes_on(p))
+            return NULL;
+    }
+    if (UNLIKELY((int32_t)((uint32_t)tick - p->fair_tick) >= 0)) {
         /* Timers go first, but only once: if there is always one due, the turn would never come. It stays due until
          * find_work has run them, for a task that yields alone comes to the worker's stack only now and then. */
-        if (!p->timers_seen && timer_due(p))
+        if (!p->timers_seen && (timer_due(p) || (polling_used() && polling_due())))
             return NULL;
         if ((t = fair_turn(p, tick)))
             return t;
@@ -124,57 +149,89 @@ struct task *worker_search(struct proc *p)
     return take_queued(p);
 }
 
+uint64_t worker_hand_over(struct proc *p)
+{
+    struct task *first = NULL, **end = &first, *t, *last = NULL;
+    uint64_t n = 0;
+    while ((t = next_swap_owner(p, NULL)) || (t = runq_pop_owner(&p->ring, false)) ||
+           (t = fresh_pop_owner(&p->fresh, false))) {
+        *end = last = t;
+        end = &t->next;
+        n++;
+    }
+    if (n)
+        globq_push(&rt.global, first, last, n);
+    return n;
+}
+
 /* All that waits on this proc goes to the others. Timers for which there is no memory there stay (the next call tries again),
  * but not those that are due. */
 static void hand_over(struct proc *p)
 {
-    struct task *t;
     timers_run(&p->timers, os_now());
-    while ((t = next_swap_owner(p, NULL)) || (t = runq_pop_owner(&p->ring, false)) ||
-           (t = fresh_pop_owner(&p->fresh, false)))
-        globq_push(&rt.global, t, t, 1);
-    timers_move(&p->timers, &rt.proc[0]->timers);
-    idle_wake_all(); /* for the tasks, and to look at proc 0's earliest timer */
+    worker_hand_over(p);
+    spare_give_timers(p);
+    idle_wake_one();
 }
 
 /* Also when the runtime ends: either way its worker must not sleep. */
 static bool in_use(const struct proc *p)
 {
-    return p->number < atom_load_seq(&rt.procs) ||     /* [A attention] looked at after it was taken back */
-           atom_load_seq(&rt.state) >= RUNTIME_ENDING; /* [A attention] also when this worker was left behind */
+    return proc_in_use(p) ||
+           atom_load_seq(&rt.state) >= RUNTIME_ENDING; /* [A attention] also when it was left behind */
 }
 
-/* This proc is not in use any more. Its worker sleeps, but for timers that nobody else could take. */
-static void retire(struct worker *w)
+/* Until it is in use again, a timer is due that nobody else could take, or its time has come. */
+static void await_use(struct proc *p, int64_t until)
+{
+    uint32_t summons;
+    while (!((summons = atom_load_acq(&p->summons)) & SUMMONS_ATTENTION) && /* [A attention] pairs with proc_summon */
+           os_now() < until)
+        os_futex_wait(&p->summons, summons, until);
+    atom_and_seq(&p->summons, ~SUMMONS_ATTENTION); /* [A attention] as in attend */
+}
+
+/* This proc is not in use any more: its worker sleeps. Who was woken for some work leaves it to another. False: its thread is to
+ * end, since it has slept for long. */
+static bool retire(struct worker *w)
 {
     struct proc *p = w->proc;
     slab_flush(&record_slab, &p->records, 0);
+    slab_flush(&wait_slab, &p->waits, 0);
     block_flush(&p->blocks);
     home_cache_flush(&p->home_cache);
-    idle_end_search(w, false);
+    idle_end_search(w, true);
     idle_set_retired(w, true);
-    while (!in_use(p)) {
+    if (atom_load_seq(&p->summons) & SUMMONS_REPLACED) /* seq: not set any more once it has retired */
+        spare_came_back(p);
+    bool stays = true;
+    int64_t end = os_now() + atom_load_rlx(&rt.spares.patience); /* rlx: a setting */
+    while (stays && !in_use(p)) {
         hand_over(p);
+        spare_retired();
         int64_t timer = timers_earliest(&p->timers);
-        uint32_t summons;
-        while (
-            !((summons = atom_load_acq(&p->summons)) & SUMMONS_ATTENTION) && /* [A attention] pairs with proc_summon */
-            os_now() < timer)
-            os_futex_wait(&p->summons, summons, timer);
-        atom_and_seq(&p->summons, ~SUMMONS_ATTENTION); /* [A attention] as in attend */
+        await_use(p, timer < end ? timer : end);
+        if (os_now() < end)
+            continue;
+        stays = timer != INT64_MAX;
+        end = os_now() + atom_load_rlx(&rt.spares.patience); /* rlx: as above */
     }
     idle_set_retired(w, false);
+    w->leaves = !stays;
+    return stays;
 }
 
-/* False: the runtime ends. */
+/* False: its thread is to end. */
 static bool attend(struct worker *w)
 {
     struct proc *p = w->proc;
+    if (UNLIKELY(atom_load_rlx(&rt.forked))) /* rlx: set by this thread */
+        forked_refuse();
     atom_and_seq(&p->summons, ~SUMMONS_ATTENTION);  /* [A attention] taken back before the reasons are looked at */
     if (atom_load_seq(&rt.state) >= RUNTIME_ENDING) /* [A attention] or it was left behind */
         return false;
-    if (p->number >= atom_load_seq(&rt.procs)) /* [A attention] */
-        retire(w);
+    if (!proc_in_use(p) && spare_retire(p) && !retire(w))
+        return false;
     return atom_load_seq(&rt.state) < RUNTIME_ENDING; /* [A attention] */
 }
 
@@ -218,14 +275,28 @@ static bool rest_after_theft(struct worker *w)
     return true;
 }
 
+static void run_timers(struct proc *p)
+{
+    int n = timers_run(&p->timers, os_now());
+    if (n && proc_watched(p))
+        debug_timers(p, n);
+}
+
 static struct task *find_work(struct worker *w)
 {
     struct proc *p = w->proc;
     for (;;) {
-        if (UNLIKELY(atom_load_acq(&p->summons) & SUMMONS_ATTENTION) && !attend(w)) /* [A attention] with proc_summon */
-            return NULL;
+        uint32_t summons = atom_load_acq(&p->summons); /* [A attention] with proc_summon */
+        if (UNLIKELY(summons & (SUMMONS_ATTENTION | SUMMONS_SIMULATED))) {
+            if (summons & SUMMONS_SIMULATED)
+                return sim_find_work(p);
+            if (!attend(w))
+                return NULL;
+        }
         if (timer_due(p))
-            timers_run(&p->timers, os_now());
+            run_timers(p);
+        if (polling_used() && polling_due())
+            polling_look(p);
         p->timers_seen = true;
         if (UNLIKELY(p->starved || p->crowded > CROWD)) {
             p->starved = false;
@@ -234,6 +305,8 @@ static struct task *find_work(struct worker *w)
         struct task *t = worker_quick_next(w);
         if (!t && !has_tasks(p))
             t = take_global(p);
+        if (!t && !has_tasks(p) && polling_used() && polling_look(p))
+            continue;
         if (!t && !has_tasks(p) && !w->searching && rest_after_theft(w)) /* a searcher must not rest (D2) */
             continue;
         if (!t && !has_tasks(p) && idle_start_search(w))
@@ -250,25 +323,45 @@ static struct task *find_work(struct worker *w)
     }
 }
 
+static struct task *take_handed(struct worker *w)
+{
+    struct task *t = w->handed;
+    w->handed = NULL;
+    if (proc_watched(w->proc))
+        debug_left(w);
+    return t ? t : find_work(w);
+}
+
+void worker_loop_watched(struct worker *w)
+{
+    struct task *t;
+    while ((t = take_handed(w))) {
+        debug_worker_busy(true);
+        switch_run(w, t);
+        debug_worker_busy(false);
+    }
+}
+
 void worker_loop(struct worker *w)
 {
-    for (;;) {
-        struct task *t = w->handed;
-        w->handed = NULL;
-        if (!t && !(t = find_work(w)))
-            return;
+    struct task *t;
+    while ((t = take_handed(w)))
         switch_run(w, t);
-    }
 }
 
 int sched_timer_add(struct timer *t)
 {
     struct worker *w = worker_self();
-    if (w)
-        return timer_add(&w->proc->timers, t);
+    int error;
+    if (w) {
+        error = timer_add(&w->proc->timers, t);
+        timers_armed(w->proc);
+        return error;
+    }
     if (!runtime_enter())
         return -ESHUTDOWN;
-    int error = timer_add(&rt.proc[0]->timers, t);
+    error = timer_add(&rt.proc[0]->timers, t);
+    timers_armed(rt.proc[0]);
     idle_wake_all(); /* the one that sleeps until its earliest timer must look again */
     runtime_leave();
     return error;

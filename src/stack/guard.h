@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* guard - what happens when a task's stack runs over.
- * Job:    a handler for SIGSEGV and SIGBUS on an alternate stack of each worker: it names the task whose guard was hit and
- *         lets the process die as it would have; any other fault goes to whoever handled the signal before.
+/* guard - what happens when a task's stack runs over, or it faults.
+ * Job:    a handler for SIGSEGV and its like, and SIGABRT, on an alternate stack of each worker: it has an overflow reported, and
+ *         lets the process die as it would have; any other fault goes to whoever handled the signal before, and is reported when
+ *         that is nobody.
  * Callers: guard_install, guard_remove: once per runtime. guard_thread_enter, _leave: each worker.
  */
 #ifndef STACK_GUARD_H
@@ -9,8 +10,11 @@
 
 #include "base/record.h"
 
-/* describe: writes what is known of the task that runs on the faulting thread into text; called in the signal handler. */
-void guard_install(void (*describe)(char *text, size_t size));
+/* Called in the signal handler, before the process dies of the signal. overflow: bytes that the stack may have, when more were
+ * wanted; 0: another fault. */
+typedef void guard_reporter(int signal, const void *address, const void *context, size_t overflow);
+
+void guard_install(guard_reporter *reporter);
 void guard_remove(void);
 int guard_thread_enter(void **stack);
 void guard_thread_leave(void *stack);

@@ -34,6 +34,13 @@ int home_table_open(size_t max_stack, unsigned cap)
     return 0;
 }
 
+void home_table_watch(const struct home_watch *watch, unsigned cap)
+{
+    homes.watch = watch;
+    homes.cap = cap;
+    atom_store_seq(&homes.mode, HOME_WATCHED); /* seq: no worker runs yet */
+}
+
 /* Homes were reserved in groups that may have been cut short, so each goes on its own. */
 static void release_range(unsigned first, unsigned last)
 {
@@ -49,17 +56,29 @@ void home_table_close(void)
     release_range(HOME_MAX + 1 - atom_load_rlx(&homes.pinned), HOME_MAX); /* rlx: as above */
     os_release(homes.at, sizeof(struct home) * (HOME_MAX + 1));
     homes.at = NULL;
+    homes.watch = NULL;
     homes.spare[0] = homes.spare[1] = NULL;
     atom_store_rlx(&homes.copied, 0); /* rlx: nothing else runs */
     atom_store_rlx(&homes.pinned, 0);
     atom_store_rlx(&homes.none_left, 0);
 }
 
+/* Mode WATCHED. The task is bound to this home alone, and only its own worker wants it. Marked as deep, so that it isn't vacated
+ * quickly, and the watch is told. */
+static COLD bool acquire_watched(struct home *h)
+{
+    atom_store_rlx(&h->running, 1); /* rlx: nobody else looks at it */
+    homes.watch->held(h);
+    h->deep = true;
+    return true;
+}
+
 /* Sets one up in its slice of a reservation. */
 static bool furnish(unsigned number, char *slice, bool pinned)
 {
     struct home *h = &homes.at[number];
-    if (os_commit(slice + HOME_GUARD, homes.size) < 0)
+    bool closed = homes.watch && !pinned;
+    if (!closed && os_commit(slice + HOME_GUARD, homes.size) < 0)
         return false;
     sanitizer_stack_made(slice + HOME_GUARD, homes.size);
     h->low = slice + HOME_GUARD;
@@ -147,14 +166,16 @@ bool home_acquire_slow(struct home *h)
         uint32_t mode = atom_load_acq(&homes.mode); /* [H turned] pairs with turn_mode */
         if (mode == HOME_SHARED)
             break;
+        if (mode == HOME_WATCHED)
+            return acquire_watched(h);
         if (mode == HOME_PRIVATE && home_acquire_private(h))
             return true;
         lock_take(&homes.lock); /* until the mode has turned */
         lock_drop(&homes.lock);
     }
-    /* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt of the private kind. That
-     * attempt goes on to the compare-and-swap below, so either it holds the home next or who does releases it later: a task
-     * left pending for it is found. */
+    /* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt of the private
+     * kind. That attempt goes on to the compare-and-swap below, so either it holds the home next or who does releases it later:
+     * a task left pending for it is found. */
     uint32_t free = 0;
     if (atom_load_acq(&h->running) || !atom_cas_acq(&h->word, &free, 1)) /* [H release] pairs with both releases */
         return false;
@@ -181,6 +202,13 @@ struct task *home_waiting(struct home *h)
     if (LIKELY(!atom_load_rlx(&h->pending))) /* rlx: after the fence */
         return NULL;
     return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] their links -> us */
+}
+
+struct task *home_left(struct home *h)
+{
+    if (homes.watch)
+        homes.watch->left(h);
+    return home_waiting(h);
 }
 
 struct task *home_release_word(struct home *h)
@@ -243,9 +271,24 @@ static struct home *take_shared(struct home_cache *cache)
     return NULL;
 }
 
+static COLD struct home *take_watched(struct home_cache *cache)
+{
+    struct home *h = home_pop_spare(cache, false);
+    if (!h && refill(cache, false))
+        h = home_pop_spare(cache, false);
+    if (!h) {
+        homes.watch->none();
+        return NULL;
+    }
+    acquire_watched(h);
+    return h;
+}
+
 struct home *home_take_slow(struct home_cache *cache)
 {
     while (atom_load_rlx(&homes.mode) != HOME_SHARED) { /* rlx: home_acquire looks again */
+        if (UNLIKELY(homes.watch != NULL))
+            return take_watched(cache);
         struct home *h = home_pop_spare(cache, false);
         if (h && home_acquire(h))
             return h;
@@ -271,8 +314,11 @@ struct home *home_take_pinned_slow(struct home_cache *cache)
 
 struct task *home_vacate_slow(struct home_cache *cache, struct home *h)
 {
-    if (h->deep)
+    if (h->deep) {
+        if (homes.watch && !h->pinned)
+            homes.watch->vacated(h);
         home_trim(h, 0);
+    }
     if (cache->count[h->pinned] >= HOME_CACHE_MAX)
         return_spares(cache, h->pinned, HOME_CACHE_MAX / 2);
     if (h->pinned) {
@@ -367,6 +413,15 @@ struct task *home_trim_idle(struct home_cache *cache)
 static bool guards(const struct home *h, const char *address)
 {
     return h->low && address < h->low && address >= h->low - HOME_GUARD;
+}
+
+const struct home *home_of_address(const void *address)
+{
+    unsigned copied = homes.at ? atom_load_acq(&homes.copied) : 0; /* [H made] pairs with make_group */
+    for (unsigned i = 1; i <= copied; i++)
+        if ((uintptr_t)address - (uintptr_t)homes.at[i].low < homes.size)
+            return &homes.at[i];
+    return NULL;
 }
 
 const struct home *home_of_guard(const void *address)

@@ -15,6 +15,8 @@
  *                  CHANGING, then passes the heavy barrier: from there on, either he sees running=1, or its owner saw CHANGING.
  *         SHARED   homes have several tasks. Acquiring is a look at `running`, which an acquisition of the private time may
  *                  still hold, and a compare-and-swap of word. Nobody starts to hold by `running` any more.
+ *         WATCHED  check mode, from the beginning to the end: H3 holds, and the watch is told of all that is held and released.
+ *                  Only the worker that runs a home's task ever wants it, so `running` is set without looking.
  *         Release stores 0 to both; in SHARED it passes a full fence and takes the pending list if there is one. Who fails to
  *         acquire pushes its task there, then looks at word and running again: one of the two sees the other.
  * Callers: workers. home_take_* and home_trim_idle take the table's lock for a moment; nothing here switches.
@@ -26,7 +28,7 @@
 #include "base/lock.h"
 #include "base/record.h"
 
-enum home_mode { HOME_PRIVATE, HOME_CHANGING, HOME_SHARED };
+enum home_mode { HOME_PRIVATE, HOME_CHANGING, HOME_SHARED, HOME_WATCHED };
 
 /* Whether a home lies in the table's spare list, and whether it was used since it was emptied. */
 enum home_lies { LIES_NOT, LIES_USED, LIES_EMPTY };
@@ -46,6 +48,14 @@ struct home {
     bool deep;                      /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
 } CACHE_ALIGNED;
 
+/* Who makes the memory of copied homes accessible while they are held. Called on another stack. */
+struct home_watch {
+    void (*held)(const struct home *h);
+    void (*left)(const struct home *h);    /* it is released, and its task not yet visible to wakers (S4) */
+    void (*vacated)(const struct home *h); /* its occupant has ended; `left` follows */
+    void (*none)(void);                    /* a task can't start for want of homes: it is tried again later */
+};
+
 #define HOME_GUARD ((size_t)64 << 10)
 #define HOME_KEEP ((size_t)16 << 10) /* bytes below the top that are never given back */
 #define HOME_MAX 65535
@@ -57,10 +67,11 @@ struct home_table {
     unsigned cap;          /* immutable while running: copied homes at most */
     _Atomic uint32_t mode; /* enum home_mode */
     struct lock lock;
-    _Atomic unsigned copied;    /* lock: how many there are, numbers 1 .. copied; read by all */
-    _Atomic unsigned pinned;    /* lock: numbers HOME_MAX - pinned + 1 .. HOME_MAX */
-    struct home *spare[2];      /* lock: vacated ones: [0] copied (mode PRIVATE only), [1] pinned */
-    _Atomic uint32_t none_left; /* no pinned home could be made, and none was vacated since */
+    _Atomic unsigned copied;        /* lock: how many there are, numbers 1 .. copied; read by all */
+    _Atomic unsigned pinned;        /* lock: numbers HOME_MAX - pinned + 1 .. HOME_MAX */
+    struct home *spare[2];          /* lock: vacated ones: [0] copied (mode PRIVATE only), [1] pinned */
+    _Atomic uint32_t none_left;     /* no pinned home could be made, and none was vacated since */
+    const struct home_watch *watch; /* immutable while running; NULL: the mode is not WATCHED */
 };
 extern struct home_table homes;
 
@@ -77,6 +88,9 @@ struct home_cache {
 /* 0 or -ENOMEM. */
 int home_table_open(size_t max_stack, unsigned cap);
 void home_table_close(void);
+
+/* Right after home_table_open: the mode is WATCHED then, with up to `cap` copied homes, which are not accessible. */
+void home_table_watch(const struct home_watch *watch, unsigned cap);
 
 static inline struct home *home_of(const struct task *t) { return &homes.at[t->home]; }
 
@@ -101,8 +115,9 @@ static inline bool home_acquire(struct home *h) { return LIKELY(home_acquire_pri
 
 struct task *home_release_word(struct home *h);
 struct task *home_waiting(struct home *h);
+struct task *home_left(struct home *h); /* tells the watch, then home_waiting */
 
-/* Ends a holding that isn't by word. False: home_waiting must be called. */
+/* Ends a holding that isn't by word. False: home_left must be called. */
 static inline bool home_release_private(struct home *h)
 {
     atom_store_rel(&h->running,
@@ -116,7 +131,7 @@ static inline struct task *home_release(struct home *h)
 {
     if (UNLIKELY(h->by_word))
         return home_release_word(h);
-    return LIKELY(home_release_private(h)) ? NULL : home_waiting(h);
+    return LIKELY(home_release_private(h)) ? NULL : home_left(h);
 }
 
 /* After home_acquire failed: leaves t waiting. Returns tasks that the caller must make ready, t among them, when the home
@@ -170,7 +185,7 @@ static inline bool home_vacates_quickly(const struct home_cache *cache, const st
 }
 
 /* Released before it goes into the list: from there it may come to another proc at once. In mode PRIVATE nobody knows it before
- * that; in SHARED, if the mode has just turned, the list is a hint. False: home_waiting must be called. */
+ * that; in SHARED, if the mode has just turned, the list is a hint. False: home_left must be called. */
 static inline bool home_vacate_quickly(struct home_cache *cache, struct home *h)
 {
     bool quiet = true;
@@ -187,7 +202,7 @@ static inline struct task *home_vacate(struct home_cache *cache, struct home *h)
 {
     if (UNLIKELY(!home_vacates_quickly(cache, h)))
         return home_vacate_slow(cache, h);
-    return LIKELY(home_vacate_quickly(cache, h)) ? NULL : home_waiting(h);
+    return LIKELY(home_vacate_quickly(cache, h)) ? NULL : home_left(h);
 }
 
 /* The proc is not in use any more: its spare homes are for others. */
@@ -201,5 +216,7 @@ void home_trim(struct home *h, size_t live);
 
 /* The home whose guard contains this address; NULL. Reads immutable fields only: safe in a signal handler. */
 const struct home *home_of_guard(const void *address);
+/* The copied home whose memory contains it; NULL. The same. */
+const struct home *home_of_address(const void *address);
 
 #endif

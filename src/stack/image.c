@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-static void **block_slot(struct task *t) { return record_inline(t); }
+_Static_assert(sizeof(struct image_note) <= RECORD_INLINE, "I3");
 
-static char *image_bytes(struct task *t) { return t->image_class ? *block_slot(t) : record_inline(t); }
+static char *image_bytes(struct task *t) { return t->image_class ? image_note(t)->block : record_inline(t); }
 
 /* The class to keep so many live bytes in, given the present one: the same unless it is too small or mostly empty. */
 static unsigned fitting_class(size_t live, unsigned now)
@@ -27,14 +27,17 @@ static int resize(struct task *t, unsigned class, struct block_caches *caches, s
     void *block = class ? block_get(caches, class) : NULL;
     if (class && !block)
         return -ENOMEM;
-    if (class > t->image_class)
-        atom_count(&n->grown);
-    else
-        atom_count(&n->cut);
+    bool grows = class > t->image_class;
+    struct image_note note = {0};
+    if (t->image_class)
+        note = *image_note(t);
+    note.block = block;
+    note.growths += grows;
+    atom_count(grows ? &n->grown : &n->cut);
     image_drop(t, caches);
     t->image_class = (uint8_t) class;
     if (class)
-        *block_slot(t) = block;
+        *image_note(t) = note;
     return 0;
 }
 
@@ -50,6 +53,8 @@ int image_out(struct home *h, struct block_caches *caches, struct image_counters
             return -ENOMEM;
         }
     }
+    if (t->image_class && live > image_note(t)->deepest)
+        image_note(t)->deepest = live;
     memcpy(image_bytes(t), t->sp, live);
     h->occupant = NULL;
     if (live > HOME_KEEP)
@@ -71,6 +76,6 @@ void image_in(struct home *h, struct task *t, struct image_counters *n)
 void image_drop(struct task *t, struct block_caches *caches)
 {
     if (t->image_class)
-        block_put(caches, t->image_class, *block_slot(t));
+        block_put(caches, t->image_class, image_note(t)->block);
     t->image_class = 0;
 }

@@ -45,7 +45,7 @@ static NORETURN COLD void wait_for_ever(void)
     struct task *self = sched_self();
     for (;;) {
         lock_take(&no_channel);
-        sched_park(self, &no_channel, NULL);
+        sched_park(self, &no_channel, wait_for(WAIT_NO_CHANNEL, NULL));
     }
 }
 
@@ -114,7 +114,7 @@ static SWITCH_RETURNS NOINLINE int park_to_send(struct mote__chan *c, struct tas
     sched_note_return(__builtin_return_address(0));
     self->status = -EPIPE; /* C3 */
     waitq_push(&c->senders, self);
-    self = sched_park(self, &c->lock, c);
+    self = sched_park(self, &c->lock, wait_for(WAIT_SEND, c));
     return LIKELY(self->status == 0) ? 0 : not_sent(self);
 }
 
@@ -194,7 +194,7 @@ static NOINLINE int send_carefully(struct mote__chan *c, const void *value)
         wait_for_ever();
     if (c->pointers)
         sched_check_lent(*(void *const *)value, "an address sent through a channel");
-    lock_take(&c->lock);
+    lock_enter(&c->lock);
     return send(c, value, true);
 }
 
@@ -213,7 +213,7 @@ PUBLIC int mote__chan_try_send(struct mote__chan *c, const void *value)
         return -EAGAIN;
     if (UNLIKELY(c->pointers))
         sched_check_lent(*(void *const *)value, "an address sent through a channel");
-    lock_take(&c->lock);
+    lock_enter(&c->lock);
     return chan_send_held(c, value);
 }
 
@@ -230,7 +230,7 @@ static SWITCH_RETURNS NOINLINE int park_to_receive(struct mote__chan *c, void *t
     sched_note_return(__builtin_return_address(0));
     self->status = -EPIPE; /* C3 */
     waitq_push(&c->receivers, self);
-    self = sched_park(self, &c->lock, c);
+    self = sched_park(self, &c->lock, wait_for(WAIT_RECV, c));
     if (UNLIKELY(!mailbox_take_quickly(self, to)))
         return take_element(self, to);
     return self->status;
@@ -355,7 +355,7 @@ static NOINLINE int receive_carefully(struct mote__chan *c, void *value)
 {
     if (!c)
         wait_for_ever();
-    lock_take(&c->lock);
+    lock_enter(&c->lock);
     return receive(c, value, true);
 }
 
@@ -368,11 +368,17 @@ PUBLIC int mote__chan_recv(struct mote__chan *c, void *value)
 
 int chan_recv_held(struct mote__chan *c, void *to) { return receive(c, to, false); }
 
+bool chan_take_back(struct mote__chan *c)
+{
+    lock_take(&c->lock);
+    return chan_recv_held(c, NULL) == 0;
+}
+
 PUBLIC int mote__chan_try_recv(struct mote__chan *c, void *value)
 {
     if (UNLIKELY(!c))
         return -EAGAIN;
-    lock_take(&c->lock);
+    lock_enter(&c->lock);
     return chan_recv_held(c, value);
 }
 
@@ -380,7 +386,7 @@ PUBLIC int mote__chan_close(struct mote__chan *c)
 {
     if (!c)
         return -EINVAL;
-    lock_take(&c->lock);
+    lock_enter(&c->lock);
     if (c->closed) {
         lock_drop(&c->lock);
         return -EPIPE;
@@ -391,6 +397,7 @@ PUBLIC int mote__chan_close(struct mote__chan *c)
     lock_drop(&c->lock);
     selection_ready_all(receivers);
     selection_ready_all(senders);
+    lock_left();
     return 0;
 }
 
@@ -404,14 +411,11 @@ PUBLIC void mote__chan_ref(struct mote__chan *c)
         atom_add_rlx(&c->refs, 1); /* rlx: the caller has a reference already */
 }
 
-/* Tasks that were discarded when the runtime stopped don't. */
-static bool still_waits(const struct waitq *q) { return q->first && (q->odd & WAITQ_THREADS || mote_procs() > 0); }
-
 PUBLIC void mote__chan_free(struct mote__chan *c)
 {
     if (!c || atom_sub_acq_rel(&c->refs, 1) > 1) /* [C refs] every owner's uses -> the last one's free, at both ends */
         return;
-    if (still_waits(&c->senders) || still_waits(&c->receivers))
+    if (selection_still_waits(&c->senders) || selection_still_waits(&c->receivers))
         msg_fatal("mote_chan_free: somebody still waits on the channel: close it first, and let its users drop their "
                   "references");
     free(c);

@@ -26,6 +26,8 @@ struct mote__chan {
 /* As mote_try_send and mote_try_recv, with the lock held on entry and released on return. */
 int chan_send_held(struct mote__chan *c, const void *value);
 int chan_recv_held(struct mote__chan *c, void *to);
+/* Takes the oldest element and throws it away. Whether there was one. */
+bool chan_take_back(struct mote__chan *c);
 
 /* Whether one of them would go ahead, unless all who wait on the other side turn out to be selections that are over. Lock held. */
 static inline bool chan_can_send(struct mote__chan *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* clock - timers and tickers for users.
- * Job:    mote_after, mote_timer_*, mote_ticker_*.
+ * Job:    mote_after, mote_timer_*, mote_ticker_*, mote_sleep_ctx.
  * Holds:  T1 c->lock orders those who set and stop; the timer's function doesn't take it, for timer_cancel waits for that
  *         function under it. T2 nothing of an old setting can be observed: when timer_cancel has returned, the function has
  *         returned, so what it sent is in the channel, where it is taken back, or was received before; and a task that it
@@ -10,7 +10,9 @@
 #include "base/os.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
+#include "sync/chan.h"
 
+#include <mote/context.h>
 #include <mote/task.h>
 #include <mote/time.h>
 
@@ -49,6 +51,15 @@ static void unref(struct mote_timer *c)
         return;
     mote__chan_free(c->chan);
     free(c);
+}
+
+PUBLIC int mote_sleep_ctx(mote_ctx *ctx, int64_t ns)
+{
+    mote_case cancelled = MOTE_DONE(ctx);
+    if (!ctx || ns <= 0)
+        return ctx && mote_ctx_err(ctx) ? mote_ctx_err(ctx) : mote_sleep(ns);
+    int result = mote_select_n(&cancelled, 1, from_now(ns));
+    return result == 0 ? cancelled.status : result == -ETIMEDOUT ? 0 : result;
 }
 
 /* What happens; on a worker's own stack, or at the end of the runtime not at all. */
@@ -103,8 +114,7 @@ static bool disarm(struct mote_timer *c)
     bool off = timer_cancel(&c->timer);
     c->setting++;
     if (c->chan) {
-        if (mote__chan_try_recv(c->chan, NULL) == 0)
-            off = true;
+        off |= chan_take_back(c->chan);
     } else {
         off = c->pending;
         c->pending = false;
@@ -116,7 +126,7 @@ static int set(struct mote_timer *c, int64_t ns, int64_t period)
 {
     if (!sched_timers_hold())
         return -ESHUTDOWN;
-    lock_take(&c->lock);
+    lock_enter(&c->lock);
     int was = disarm(c);
     c->timer.when = from_now(ns);
     c->period = period;
@@ -132,7 +142,7 @@ static int stop(struct mote_timer *c)
 {
     if (!sched_timers_hold())
         return c->chan && mote__chan_try_recv(c->chan, NULL) == 0;
-    lock_take(&c->lock);
+    lock_enter(&c->lock);
     int was = disarm(c);
     lock_drop(&c->lock);
     sched_timers_release();

@@ -2,10 +2,11 @@
 /* context - trees of contexts.
  * Job:    make, cancel and free them; done channels, deadlines, values, functions to call at cancellation.
  * Locking: one lock for each tree, that of its topmost context below the background one (`root`). It guards `first`, `last`,
- *         `previous`, `next`, `linked`, `hooks` and the changes of `cause`, `err` and `done` of all contexts of the tree. No other lock is
- *         taken under it, nobody is woken and nothing is called: cancelling first marks the whole subtree under the lock, and
- *         gathers those that somebody must be told of in a list, each with a reference; then, without the lock, it closes
- *         their channels, cancels their timers and starts their functions. Both parts are loops over lists.
+ *         `previous`, `next`, `linked`, `hooks`, `waiters` and the changes of `cause`, `err` and `done` of all contexts of the
+ *         tree. No other lock is taken under it, nobody is woken and nothing is called: cancelling first marks the whole
+ *         subtree under the lock, and gathers those that somebody must be told of in a list, each with a reference; then,
+ *         without the lock, it closes their channels, wakes who waits, cancels their timers and starts their functions. Both
+ *         parts are loops over lists.
  * Holds:  X1 a child has a reference to its parent, so its ancestors, and the lock, live as long as it does. X2 a cancelled
  *         context has no children in its list and is in nobody's: who marks it takes it out, and puts its children behind
  *         those still to be marked. So err goes from 0 to something once, and each context is told of once, by who marked it.
@@ -14,15 +15,17 @@
  *         any more after the lock is released: its last owner takes the lock, to unlink it, before it frees it. X5 hooks belong to
  *         the lock until err is set, then to who set it. X6 a deadline's timer has no reference. The last owner cancels it and so
  *         waits for its function, which takes a reference or does nothing, and is over (timer_over) before it drops that.
+ *         X7 waits that the context's cancelling ends have nodes in `waiters` (selection.h), whose owners have references to
+ *         it; none comes when err is set, so who has marked it finds all that were there, or they have left.
  * Why:    a lock for each context, taken parent first, would let strangers in one tree work side by side, but then cancelling
  *         needs references to all children before it can go on to them, and two who cancel parent and child would have to
  *         wait for each other to be able to say that all are cancelled. Sections are a few instructions, but for cancelling.
  */
-#include "base/os.h"
-#include "sched/sched.h"
-#include "sched/timer.h"
+#include "sync/context.h"
 
-#include <mote/context.h>
+#include "base/msg.h"
+#include "base/os.h"
+
 #include <mote/task.h>
 #include <mote/time.h>
 
@@ -54,6 +57,8 @@ struct mote_ctx {
     _Atomic(struct mote__chan *) done;        /* root's lock; read by all */
     mote_ctx *first, *last, *previous, *next; /* root's lock: children, siblings. X4: those to be told of */
     struct mote_ctx_hook *hooks, *last_hook;  /* X5 */
+    struct waitq waiters;                     /* root's lock: X7 */
+    bool waited;                              /* who marks it: somebody waits */
     struct lock lock;                         /* a root's */
 };
 
@@ -130,6 +135,11 @@ static void cancel_timer(mote_ctx *c)
     sched_timers_release();
 }
 
+static NORETURN COLD void somebody_waits(void)
+{
+    msg_fatal("mote_ctx_free: somebody still waits with this context: let each who does have a reference");
+}
+
 /* The last owner. */
 static void destroy(mote_ctx *c)
 {
@@ -143,6 +153,8 @@ static void destroy(mote_ctx *c)
         next = h->next;
         hook_unref(h, 1);
     }
+    if (selection_still_waits(&c->waiters))
+        somebody_waits();
     mote__chan_free(atom_load_rlx(&c->done)); /* rlx: nobody else is left */
     free(c);
 }
@@ -201,7 +213,8 @@ static mote_ctx *mark_all(mote_ctx *top, int err, int cause)
             c->first = c->last = NULL;
         }
         next = c->next;
-        bool wanted = c->hooks || c->timed || atom_load_rlx(&c->done); /* rlx: under the lock */
+        c->waited = c->waiters.first != NULL;
+        bool wanted = c->hooks || c->timed || c->waited || atom_load_rlx(&c->done); /* rlx: under the lock */
         if (wanted && try_ref(c)) {
             *told_end = c;
             told_end = &c->next;
@@ -211,12 +224,22 @@ static mote_ctx *mark_all(mote_ctx *top, int err, int cause)
     return told;
 }
 
+static void wake_waiters(mote_ctx *c)
+{
+    lock_take(&c->root->lock);
+    struct waitq taken = selection_take_all(&c->waiters);
+    lock_drop(&c->root->lock);
+    selection_ready_each(taken);
+}
+
 /* firing: the context whose timer's function calls, or NULL. */
 static void tell(mote_ctx *c, const mote_ctx *firing)
 {
     struct mote__chan *done = atom_load_acq(&c->done); /* [X done] as in mote_ctx_done */
     if (done)
         mote__chan_close(done);
+    if (c->waited)
+        wake_waiters(c);
     if (c != firing)
         cancel_timer(c);
     struct mote_ctx_hook *h = c->hooks;
@@ -229,7 +252,7 @@ static void tell(mote_ctx *c, const mote_ctx *firing)
 
 static int cancel(mote_ctx *ctx, int err, int cause, const mote_ctx *firing)
 {
-    lock_take(&ctx->root->lock);
+    lock_enter(&ctx->root->lock);
     if (err_of(ctx)) {
         lock_drop(&ctx->root->lock);
         return -EALREADY;
@@ -241,6 +264,7 @@ static int cancel(mote_ctx *ctx, int err, int cause, const mote_ctx *firing)
         tell(told, firing);
         mote_ctx_free(told);
     }
+    lock_left();
     return 0;
 }
 
@@ -252,7 +276,7 @@ PUBLIC int mote_ctx_cancel(mote_ctx *ctx, int cause)
 }
 
 /* X6 */
-static void on_deadline(struct timer *timer)
+static void expire(struct timer *timer)
 {
     mote_ctx *c = timer->arg;
     bool dropped = atom_load_rlx(&timer->fired) == TIMER_DROPPED; /* rlx: ours */
@@ -326,8 +350,7 @@ PUBLIC mote_ctx *mote_ctx_with_deadline(mote_ctx *parent, int64_t when)
     if (!c)
         return NULL;
     c->deadline = when;
-    *timer_of(c) =
-        (struct timer){.when = when, .fire = on_deadline, .arg = c, .kind = TIMER_LOOSE, .fired = TIMER_OVER};
+    *timer_of(c) = (struct timer){.when = when, .fire = expire, .arg = c, .kind = TIMER_LOOSE, .fired = TIMER_OVER};
     if (when > os_now()) {
         int error = sched_timer_add(timer_of(c)); /* before anybody may cancel it */
         if (error < 0) {
@@ -395,6 +418,16 @@ PUBLIC mote_done_chan mote_ctx_done(mote_ctx *ctx)
         return NULL;
     struct mote__chan *done = atom_load_acq(&ctx->done); /* [X done] pairs with make_done */
     return (mote_done_chan)(LIKELY(done != NULL) ? done : make_done(ctx));
+}
+
+bool context_enter(mote_ctx *ctx, struct selection *s, unsigned i)
+{
+    lock_take(&ctx->root->lock);
+    bool waits = !err_of(ctx);
+    if (waits)
+        selection_enter(s, i, &ctx->root->lock, &ctx->waiters);
+    lock_drop(&ctx->root->lock);
+    return waits;
 }
 
 /* False: it is cancelled. */

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* rwmutex - many readers or one writer.
- * Job:    mote_rwmutex_rlock, _lock, their try and unlock.
+ * Job:    mote_rwmutex_rlock, _lock, their _until, try and unlock.
  * Holds:  RW1 everything under the lock, whose release is the last use of the object by who unlocks. RW2 whoever waits has it
  *         handed over: a woken waiter has it, and touches nothing. RW3 readers wait only while somebody writes or waits to write;
  *         writers only while somebody reads or writes. RW4 a writer's end lets all waiting readers in, the last reader's end the
- *         oldest writer: so each side waits for one turn of the other at most.
+ *         oldest writer: so each side waits for one turn of the other at most. RW5 a writer that gives up lets the readers in
+ *         that waited only for it.
+ *         Those whose deadline has come stand in a queue until they leave it or are dropped from it: then it is the other
+ *         side's turn.
  * Why:    a lock and a counter, as in wg.c: one read-modify-write for each call, none while it is biased.
  */
 #include "base/msg.h"
-#include "sync/waitq.h"
+#include "sync/limit.h"
 
 #include <mote/sync.h>
-
-#include <errno.h>
 
 /* The public struct, as we see it. */
 struct rwmutex {
@@ -50,19 +51,19 @@ static ALWAYS_INLINE void set_writing(struct rwmutex *m)
     lock_drop(&m->lock);
 }
 
-static NOINLINE void wait_in(struct rwmutex *m, struct waitq *q, struct task *self)
+static NOINLINE void wait_in(struct rwmutex *m, struct waitq *q, struct task *self, enum wait_kind kind)
 {
     waitq_push(q, self);
-    sched_park(self, &m->lock, m);
+    sched_park(self, &m->lock, wait_for(kind, m));
 }
 
 static NOINLINE void rlock_carefully(struct rwmutex *m)
 {
-    lock_take(&m->lock);
+    lock_enter(&m->lock);
     if (may_read(m))
         add_reader(m);
     else
-        wait_in(m, &m->waiting_readers, sched_self());
+        wait_in(m, &m->waiting_readers, sched_self(), WAIT_READ);
 }
 
 PUBLIC void mote_rwmutex_rlock(mote_rwmutex *mutex)
@@ -75,14 +76,26 @@ PUBLIC void mote_rwmutex_rlock(mote_rwmutex *mutex)
     else if (LIKELY(may_read(m)))
         add_reader(m);
     else
-        wait_in(m, &m->waiting_readers, w->current);
+        wait_in(m, &m->waiting_readers, w->current, WAIT_READ);
+}
+
+PUBLIC int mote_rwmutex_rlock_until(mote_rwmutex *mutex, int64_t deadline)
+{
+    struct rwmutex *m = (struct rwmutex *)mutex;
+    struct waiting w = {.lock = &m->lock, .queue = &m->waiting_readers, .wait_on = wait_for(WAIT_READ, m)};
+    sched_check_lent(m, "an rwmutex");
+    lock_enter(&m->lock);
+    if (!may_read(m))
+        return limit_wait(limit_until(deadline), &w);
+    add_reader(m);
+    return 0;
 }
 
 PUBLIC int mote_rwmutex_try_rlock(mote_rwmutex *mutex)
 {
     struct rwmutex *m = (struct rwmutex *)mutex;
     sched_check_lent(m, "an rwmutex");
-    lock_take(&m->lock);
+    lock_enter(&m->lock);
     if (may_read(m)) {
         add_reader(m);
         return 0;
@@ -93,11 +106,11 @@ PUBLIC int mote_rwmutex_try_rlock(mote_rwmutex *mutex)
 
 static NOINLINE void lock_carefully(struct rwmutex *m)
 {
-    lock_take(&m->lock);
+    lock_enter(&m->lock);
     if (may_write(m))
         set_writing(m);
     else
-        wait_in(m, &m->waiting_writers, sched_self());
+        wait_in(m, &m->waiting_writers, sched_self(), WAIT_WRITE);
 }
 
 PUBLIC void mote_rwmutex_lock(mote_rwmutex *mutex)
@@ -110,14 +123,14 @@ PUBLIC void mote_rwmutex_lock(mote_rwmutex *mutex)
     else if (LIKELY(may_write(m)))
         set_writing(m);
     else
-        wait_in(m, &m->waiting_writers, w->current);
+        wait_in(m, &m->waiting_writers, w->current, WAIT_WRITE);
 }
 
 PUBLIC int mote_rwmutex_try_lock(mote_rwmutex *mutex)
 {
     struct rwmutex *m = (struct rwmutex *)mutex;
     sched_check_lent(m, "an rwmutex");
-    lock_take(&m->lock);
+    lock_enter(&m->lock);
     if (may_write(m)) {
         set_writing(m);
         return 0;
@@ -126,13 +139,21 @@ PUBLIC int mote_rwmutex_try_lock(mote_rwmutex *mutex)
     return -EAGAIN;
 }
 
-/* Nobody has it, but somebody waits to write. */
+static void let_in(struct rwmutex *m, struct waitq readers)
+{
+    m->readers += readers.count;
+    lock_drop(&m->lock);
+    selection_ready_few(readers);
+}
+
+/* Nobody has it, but somebody waits to write, or has until a moment ago (RW5). */
 static NOINLINE void admit_writer(struct rwmutex *m)
 {
-    struct task *t = waitq_pop(&m->waiting_writers);
-    m->writing = true;
+    struct task *t = selection_pop(&m->waiting_writers);
+    m->writing = t != NULL;
     lock_drop(&m->lock);
-    sched_ready(t);
+    if (LIKELY(t != NULL))
+        selection_ready(t);
 }
 
 static ALWAYS_INLINE void end_reading(struct rwmutex *m)
@@ -148,8 +169,9 @@ static ALWAYS_INLINE void end_reading(struct rwmutex *m)
 
 static NOINLINE void end_reading_carefully(struct rwmutex *m)
 {
-    lock_take(&m->lock);
+    lock_enter(&m->lock);
     end_reading(m);
+    lock_left();
 }
 
 PUBLIC void mote_rwmutex_runlock(mote_rwmutex *mutex)
@@ -161,12 +183,14 @@ PUBLIC void mote_rwmutex_runlock(mote_rwmutex *mutex)
         end_reading_carefully(m);
 }
 
+/* A writer has ended, and somebody waits to read, or has until a moment ago. */
 static NOINLINE void admit_readers(struct rwmutex *m)
 {
-    struct waitq taken = waitq_take_all(&m->waiting_readers);
-    m->readers = taken.count;
-    lock_drop(&m->lock);
-    waitq_ready(taken);
+    struct waitq readers = selection_take_all(&m->waiting_readers);
+    if (UNLIKELY(!readers.first && m->waiting_writers.first))
+        admit_writer(m);
+    else
+        let_in(m, readers);
 }
 
 static ALWAYS_INLINE void end_writing(struct rwmutex *m)
@@ -184,8 +208,9 @@ static ALWAYS_INLINE void end_writing(struct rwmutex *m)
 
 static NOINLINE void end_writing_carefully(struct rwmutex *m)
 {
-    lock_take(&m->lock);
+    lock_enter(&m->lock);
     end_writing(m);
+    lock_left();
 }
 
 PUBLIC void mote_rwmutex_unlock(mote_rwmutex *mutex)
@@ -195,4 +220,30 @@ PUBLIC void mote_rwmutex_unlock(mote_rwmutex *mutex)
         end_writing(m);
     else
         end_writing_carefully(m);
+}
+
+/* RW5 */
+static void stop_waiting_to_write(struct rwmutex *m)
+{
+    lock_take(&m->lock);
+    if (m->waiting_readers.first && may_read(m))
+        let_in(m, selection_take_all(&m->waiting_readers));
+    else
+        lock_drop(&m->lock);
+}
+
+PUBLIC int mote_rwmutex_lock_until(mote_rwmutex *mutex, int64_t deadline)
+{
+    struct rwmutex *m = (struct rwmutex *)mutex;
+    struct waiting w = {.lock = &m->lock, .queue = &m->waiting_writers, .wait_on = wait_for(WAIT_WRITE, m)};
+    sched_check_lent(m, "an rwmutex");
+    lock_enter(&m->lock);
+    if (may_write(m)) {
+        set_writing(m);
+        return 0;
+    }
+    int error = limit_wait(limit_until(deadline), &w);
+    if (error < 0)
+        stop_waiting_to_write(m);
+    return error;
 }

@@ -10,11 +10,10 @@
  * Not here: how a parked select is woken (selection.h).
  */
 #include "sync/chan.h"
+#include "sync/limit.h"
 #include "sync/mailbox.h"
-#include "sync/selection.h"
 
 #include <mote/chan.h>
-#include <mote/time.h>
 
 #define FEW 16 /* channels whose order fits on the stack */
 #define AGAIN INT32_MAX
@@ -31,6 +30,8 @@ struct choice {
 
 static bool has_channel(const mote_case *k) { return k->mote__chan && k->mote__kind <= MOTE__CASE_SEND; }
 
+static mote_ctx *context_of(const mote_case *k) { return k->mote__value; }
+
 /* The earliest of the deadlines, and what doesn't depend on who waits. */
 static int look_at_cases(struct choice *ch)
 {
@@ -43,7 +44,7 @@ static int look_at_cases(struct choice *ch)
             at = INT64_MIN;
         else if (k->mote__kind == MOTE__CASE_AFTER && __builtin_add_overflow(mote_now(), k->mote__ns, &at))
             at = k->mote__ns > 0 ? MOTE_FOREVER : 0;
-        else if (k->mote__kind > MOTE__CASE_AFTER)
+        else if (k->mote__kind > MOTE__CASE_DONE)
             return -EINVAL;
         if (at < ch->deadline) {
             ch->deadline = at;
@@ -114,7 +115,9 @@ static void put_in_order(struct choice *ch)
 
 static void lock_all(struct choice *ch)
 {
-    for (int i = 0; i < ch->locks; i++)
+    if (ch->locks > 0)
+        lock_enter(&ch->order[0]->lock);
+    for (int i = 1; i < ch->locks; i++)
         lock_take(&ch->order[i]->lock);
 }
 
@@ -129,6 +132,8 @@ static void unlock_all_but(struct choice *ch, struct mote__chan *kept)
 
 static bool is_ready(const mote_case *k)
 {
+    if (k->mote__kind == MOTE__CASE_DONE)
+        return context_err(context_of(k)) != 0;
     return has_channel(k) &&
            (k->mote__kind == MOTE__CASE_SEND ? chan_can_send(k->mote__chan) : chan_can_recv(k->mote__chan));
 }
@@ -150,6 +155,10 @@ static int go_ahead(struct choice *ch, int i)
     mote_case *k = &ch->cases[i];
     struct mote__chan *c = k->mote__chan;
     unlock_all_but(ch, c);
+    if (k->mote__kind == MOTE__CASE_DONE) {
+        k->status = context_err(context_of(k));
+        return i;
+    }
     int status =
         k->mote__kind == MOTE__CASE_SEND ? chan_send_held(c, k->mote__value) : chan_recv_held(c, k->mote__value);
     if (status == -EAGAIN)
@@ -179,7 +188,7 @@ static int fill_mailboxes(struct choice *ch, struct selection *s)
 /* A node into each queue, or an error and nothing done. */
 static int queue_up(struct choice *ch, struct selection **out)
 {
-    struct selection *s = *out = selection_new(sched_self(), (unsigned)ch->n, ch->deadline);
+    struct selection *s = *out = selection_new(sched_self(), (unsigned)ch->n);
     if (UNLIKELY(!s))
         return -ENOMEM;
     int error = fill_mailboxes(ch, s);
@@ -192,7 +201,9 @@ static int queue_up(struct choice *ch, struct selection **out)
     for (int i = 0; i < ch->n; i++) {
         const mote_case *k = &ch->cases[i];
         struct mote__chan *c = k->mote__chan;
-        if (has_channel(k))
+        if (k->mote__kind == MOTE__CASE_DONE)
+            limit_watch(s, (unsigned)i, context_of(k));
+        else if (has_channel(k))
             selection_enter(s, (unsigned)i, &c->lock, k->mote__kind == MOTE__CASE_SEND ? &c->senders : &c->receivers);
     }
     return WAITS;
@@ -245,10 +256,22 @@ static int finish(struct choice *ch, struct selection *s, int winner)
         struct task *box = &s->nodes[winner].record;
         if (k->mote__kind == MOTE__CASE_RECV)
             mailbox_take(box, k->mote__value);
-        k->status = box->status == 0 ? 0 : -EPIPE;
+        if (k->mote__kind == MOTE__CASE_DONE)
+            k->status = context_err(context_of(k));
+        else
+            k->status = box->status == 0 ? 0 : -EPIPE;
     }
     selection_free(s);
     return winner < 0 ? too_late(ch) : winner;
+}
+
+/* A single channel is worth its name. */
+static uint64_t what_for(const struct choice *ch)
+{
+    const mote_case *k = ch->cases;
+    if (ch->n > 0 && has_channel(k) && (ch->n == 1 || (ch->n == 2 && k[1].mote__kind == MOTE__CASE_DONE)))
+        return wait_for(k->mote__kind == MOTE__CASE_SEND ? WAIT_SEND : WAIT_RECV, k->mote__chan);
+    return wait_for(WAIT_SELECT, NULL);
 }
 
 PUBLIC int mote_select_n(mote_case *cases, int n, int64_t deadline)
@@ -262,7 +285,7 @@ PUBLIC int mote_select_n(mote_case *cases, int n, int64_t deadline)
         return result;
     result = begin(&ch, &s);
     if (result == WAITS && s)
-        return finish(&ch, s, selection_wait(s, ch.deadline));
+        return finish(&ch, s, selection_wait(s, ch.deadline, what_for(&ch)));
     return result == ch.late ? too_late(&ch) : result;
 }
 
@@ -274,19 +297,33 @@ PUBLIC int mote__select(mote_case *cases, int n, int *status)
     return chosen;
 }
 
-static int one_until(int kind, struct mote__chan *c, void *value, int64_t deadline)
+/* The context's error comes first, and then what can be done at once. */
+static int one_limited(int kind, struct mote__chan *c, void *value, struct limit limit)
 {
-    mote_case k = MOTE__CASE(kind, c, value);
-    int result = mote_select_n(&k, 1, deadline);
-    return result < 0 ? result : k.status;
+    mote_case cases[] = {MOTE__CASE(kind, c, value), MOTE_DONE(limit.ctx)};
+    int error = context_err(limit.ctx);
+    if (error < 0)
+        return error;
+    int chosen = mote_select_n(cases, limit.ctx ? 2 : 1, limit.deadline);
+    return chosen < 0 ? chosen : cases[chosen].status;
 }
 
 PUBLIC int mote__chan_send_until(struct mote__chan *c, const void *value, int64_t deadline)
 {
-    return one_until(MOTE__CASE_SEND, c, (void *)value, deadline);
+    return one_limited(MOTE__CASE_SEND, c, (void *)value, limit_until(deadline));
 }
 
 PUBLIC int mote__chan_recv_until(struct mote__chan *c, void *value, int64_t deadline)
 {
-    return one_until(MOTE__CASE_RECV, c, value, deadline);
+    return one_limited(MOTE__CASE_RECV, c, value, limit_until(deadline));
+}
+
+PUBLIC int mote__chan_send_ctx(mote_ctx *ctx, struct mote__chan *c, const void *value)
+{
+    return one_limited(MOTE__CASE_SEND, c, (void *)value, limit_ctx(ctx));
+}
+
+PUBLIC int mote__chan_recv_ctx(mote_ctx *ctx, struct mote__chan *c, void *value)
+{
+    return one_limited(MOTE__CASE_RECV, c, value, limit_ctx(ctx));
 }

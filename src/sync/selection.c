@@ -5,17 +5,18 @@
  */
 #include "sync/selection.h"
 
+#include "base/os.h"
 #include "sync/mailbox.h"
 
+#include <mote/task.h>
 #include <mote/time.h>
 
 _Static_assert(sizeof(struct selection) + 2 * sizeof(struct node) <= BLOCK_MIN,
                "the usual select fits the least block");
 
-struct selection *selection_new(struct task *self, unsigned count, int64_t deadline)
+struct selection *selection_new(struct task *self, unsigned count)
 {
-    /* A plain thread may outlive the runtime and its blocks; what a timer belongs to comes from malloc (timers_close). */
-    bool plain = (self->flags & TASK_THREAD) || deadline != MOTE_FOREVER;
+    bool plain = self->flags & TASK_THREAD; /* it may outlive the runtime and its blocks */
     size_t bytes = sizeof(struct selection) + count * sizeof(struct node);
     unsigned class = plain ? 0 : block_class(bytes);
     struct selection *s = plain ? malloc(bytes) : sched_block_get(class);
@@ -26,7 +27,8 @@ struct selection *selection_new(struct task *self, unsigned count, int64_t deadl
     atom_store_rlx(&s->state, SELECTION_WAITING); /* rlx: nobody sees it yet */
     s->count = (uint16_t)count;
     s->class = (uint8_t) class;
-    s->timed = false;
+    s->timed = s->decided = s->with_runtime = false;
+    s->visits = (self->flags & TASK_THREAD) && sched_visit();
     for (struct node *n = s->nodes; n < s->nodes + count; n++) {
         n->record.status = -EPIPE; /* as every waiter's: chan.c, C3 */
         n->record.flags = (uint8_t)(TASK_NODE | (self->flags & TASK_THREAD));
@@ -37,8 +39,16 @@ struct selection *selection_new(struct task *self, unsigned count, int64_t deadl
     return s;
 }
 
+static void end_visit(struct selection *s)
+{
+    if (s->visits)
+        sched_visit_end();
+    s->visits = false;
+}
+
 void selection_free(struct selection *s)
 {
+    end_visit(s);
     for (struct node *n = s->nodes; n < s->nodes + s->count; n++)
         if (UNLIKELY(n->record.flags & TASK_MAILBOX_BLOCK))
             mailbox_take(&n->record, NULL);
@@ -48,15 +58,16 @@ void selection_free(struct selection *s)
         free(s);
 }
 
-void selection_ready(struct task *t)
+struct task *selection_task(struct task *t)
 {
-    if (t->flags & TASK_NODE) {
-        struct selection *s = ((struct node *)t)->of;
-        lock_await(&s->lock); /* S4 */
-        t = s->task;
-    }
-    sched_ready(t);
+    if (!(t->flags & TASK_NODE))
+        return t;
+    struct selection *s = ((struct node *)t)->of;
+    lock_await(&s->lock); /* S4 */
+    return s->task;
 }
+
+void selection_ready(struct task *t) { sched_ready(selection_task(t)); }
 
 void selection_ready_each(struct waitq taken)
 {
@@ -92,6 +103,22 @@ void selection_enter(struct selection *s, unsigned i, struct lock *lock, struct 
     n->prev = q->last; /* V2, G4: when it is first, that means nothing */
     waitq_push(q, &n->record);
     q->odd |= WAITQ_NODES;
+}
+
+void selection_enter_first(struct selection *s, unsigned i, struct lock *lock, struct waitq *q)
+{
+    struct node *n = &s->nodes[i];
+    n->lock = lock;
+    n->queue = q;
+    n->prev = NULL; /* V2, G4: means nothing until it isn't first any more */
+    selection_push_first(q, &n->record);
+    q->odd |= WAITQ_NODES;
+}
+
+/* `odd` remembers threads that have left. */
+bool selection_still_waits(const struct waitq *q)
+{
+    return q->first && (mote_procs() > 0 || (q->odd & WAITQ_THREADS && sched_threads_wait()));
 }
 
 /* From wherever it stands: G4. */
@@ -138,26 +165,93 @@ int selection_arm(struct selection *s, int64_t deadline)
     return error;
 }
 
+/* G7. The lock is held. */
+static void drop_discarded(struct waitq *q)
+{
+    struct task *t = q->first;
+    *q = (struct waitq){0};
+    for (struct task *next; t; t = next) {
+        next = t->next;
+        if (!(t->flags & TASK_THREAD))
+            continue;
+        if (t->flags & TASK_NODE)
+            ((struct node *)t)->prev = q->last;
+        waitq_push(q, t);
+        q->odd |= t->flags & TASK_NODE ? WAITQ_NODES : 0;
+    }
+}
+
+/* The object lives. False: its lock is taken. */
+static bool clean_queue(struct node *n)
+{
+    if (!lock_take_quickly(n->lock))
+        return false;
+    if (n->queue)
+        drop_discarded(n->queue);
+    lock_drop(n->lock);
+    return true;
+}
+
+/* False: to be tried again: whoever has the lock may want to claim it, and we hold it. A winner's queue needs no cleaning, and
+ * may be gone. */
+static bool clean_unless_won(struct selection *s, unsigned i)
+{
+    if (selection_claim_as(s, SELECTION_HELD)) {
+        bool cleaned = clean_queue(&s->nodes[i]);
+        atom_store_rlx(&s->state, SELECTION_WAITING); /* rlx: as claims */
+        return cleaned;
+    }
+    return atom_load_rlx(&s->state) == i + 1 || clean_queue(&s->nodes[i]); /* rlx: as claims */
+}
+
+static void clean_queues(struct sched_watch *watch)
+{
+    struct selection *s = (struct selection *)watch;
+    for (unsigned i = 0; i < s->count; i++)
+        for (unsigned tries = 0; s->nodes[i].lock && !clean_unless_won(s, i); tries++)
+            os_back_off(tries);
+}
+
+static void end_with_runtime(struct sched_watch *watch)
+{
+    struct selection *s = (struct selection *)watch;
+    clean_queues(watch);
+    if (selection_claim_as(s, SELECTION_SHUT_DOWN))
+        sched_ready(s->task);
+}
+
 /* A plain thread looks at the clock itself, so that it needs no runtime. */
 static NOINLINE void wait_in_thread(struct selection *s, int64_t deadline)
 {
     lock_drop(&s->lock);
-    if (!sched_thread_wait(s->task, deadline) && !selection_claim_as(s, SELECTION_TIMED_OUT))
+    s->watch.ended = s->with_runtime ? end_with_runtime : clean_queues;
+    bool shut = !sched_watch_begin(&s->watch) && s->with_runtime;
+    end_visit(s);
+    if (!sched_thread_wait(s->task, shut ? 0 : deadline) &&
+        !selection_claim_as(s, shut ? SELECTION_SHUT_DOWN : SELECTION_TIMED_OUT))
         sched_thread_wait(s->task, MOTE_FOREVER); /* somebody has claimed it, and is about to wake us */
 }
 
-int selection_wait(struct selection *s, int64_t deadline)
+/* It may have been decided before: a select may name a context twice. */
+void selection_decide(struct selection *s, unsigned i) { s->decided |= selection_claim_as(s, i + 1); }
+
+int selection_wait(struct selection *s, int64_t deadline, uint64_t wait_on)
 {
-    if (UNLIKELY(s->task->flags & TASK_THREAD))
+    if (UNLIKELY(s->task->flags & TASK_THREAD && !s->decided))
         wait_in_thread(s, deadline);
-    else
-        sched_park(s->task, &s->lock, s);
+    else if (LIKELY(!s->decided))
+        sched_park(s->task, &s->lock, wait_on);
     uint32_t state = atom_load_rlx(&s->state); /* rlx: being made ready orders it */
-    int winner = state == SELECTION_TIMED_OUT ? -1 : (int)state - 1;
+    int winner = state == SELECTION_TIMED_OUT   ? SELECTION_LATE
+                 : state == SELECTION_SHUT_DOWN ? SELECTION_SHUT
+                                                : (int)state - 1;
     for (int i = 0; i < s->count; i++)
         if (i != winner && s->nodes[i].lock)
             leave_queue(&s->nodes[i]);
     if (s->timed)
         timer_cancel(&s->timer);
+    if (UNLIKELY(s->task->flags & TASK_THREAD && !s->decided))
+        sched_watch_end(&s->watch);
+    end_visit(s);
     return winner;
 }

@@ -63,14 +63,6 @@ static inline void waitq_append(struct waitq *q, struct waitq more)
     q->odd |= more.odd;
 }
 
-/* Takes everybody out. */
-static inline struct waitq waitq_take_all(struct waitq *q)
-{
-    struct waitq taken = *q;
-    *q = (struct waitq){0};
-    return taken;
-}
-
 /* t is the first. */
 static inline void waitq_drop(struct waitq *q, struct task *t)
 {
@@ -85,30 +77,6 @@ static inline struct task *waitq_pop(struct waitq *q)
     if (t)
         waitq_drop(q, t);
     return t;
-}
-
-/* Where no nodes are: makes everyone ready who was in the list; the caller took it out under the lock and has released that. */
-static inline void waitq_ready_all(struct waitq taken)
-{
-    if (!taken.first)
-        return;
-    if (!taken.odd) {
-        sched_ready_list(taken.first, taken.last, taken.count);
-        return;
-    }
-    for (struct task *t = taken.first, *next; t; t = next) {
-        next = t->next;
-        sched_ready(t);
-    }
-}
-
-/* The same, with a single one made ready where it runs soonest. */
-static inline void waitq_ready(struct waitq taken)
-{
-    if (taken.count == 1)
-        sched_ready(taken.first);
-    else
-        waitq_ready_all(taken);
 }
 
 #endif

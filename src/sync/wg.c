@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* wg - wait groups.
- * Job:    mote_wg_add, _done, _wait, _wait_until.
+ * Job:    mote_wg_add, _done, _wait, _wait_until, _wait_ctx.
  * Holds:  WG1 everything under the lock. WG2 who brings the count to 0 takes all waiters out; his release of the lock is his last
  *         use of the object. WG3 who waits takes the lock even to see a count of 0: so the release of whoever made it 0 has
  *         happened, and the object may be freed. A woken waiter doesn't touch it again; one
- *         whose deadline came does, so the object must outlive such a wait.
+ *         whose limit came does, so the object must outlive such a wait.
  * Why:    a lock, not an atomic counter: it costs the same read-modify-write, and none at all while it is biased (lock.h).
  */
 #include "base/msg.h"
-#include "sync/selection.h"
+#include "sync/limit.h"
 
 #include <mote/sync.h>
-#include <mote/time.h>
-
-#include <errno.h>
 
 /* The public struct, as we see it. */
 struct wg {
@@ -28,10 +25,7 @@ static NOINLINE void wake_all(struct wg *g)
 {
     struct waitq taken = selection_take_all(&g->waiters);
     lock_drop(&g->lock);
-    if (LIKELY(taken.count == 1 && !taken.odd))
-        sched_ready(taken.first);
-    else
-        selection_ready_all(taken);
+    selection_ready_few(taken);
 }
 
 static NORETURN COLD void bad_count(void)
@@ -54,8 +48,9 @@ static ALWAYS_INLINE void add(struct wg *g, int n)
 
 static NOINLINE void add_carefully(struct wg *g, int n)
 {
-    lock_take(&g->lock);
+    lock_enter(&g->lock);
     add(g, n);
+    lock_left();
 }
 
 static ALWAYS_INLINE void check_and_add(mote_wg *wg, int n)
@@ -76,12 +71,12 @@ PUBLIC void mote_wg_done(mote_wg *wg) { check_and_add(wg, -1); }
 static NOINLINE void park_to_wait(struct wg *g, struct task *self)
 {
     waitq_push(&g->waiters, self);
-    sched_park(self, &g->lock, g);
+    sched_park(self, &g->lock, wait_for(WAIT_WG, g));
 }
 
 static NOINLINE void wait_carefully(struct wg *g)
 {
-    lock_take(&g->lock);
+    lock_enter(&g->lock);
     if (g->count == 0)
         lock_drop(&g->lock);
     else
@@ -101,36 +96,21 @@ PUBLIC void mote_wg_wait(mote_wg *wg)
         park_to_wait(g, w->current);
 }
 
-/* Lock held, released: the count isn't 0, and the deadline is yet to come. */
-static int wait_for_either(struct wg *g, int64_t deadline)
-{
-    struct selection *s = selection_new(sched_self(), 1, deadline);
-    int error = s ? selection_arm(s, deadline) : -ENOMEM;
-    if (UNLIKELY(error < 0)) {
-        lock_drop(&g->lock);
-        if (s)
-            selection_free(s);
-        return error;
-    }
-    selection_enter(s, 0, &g->lock, &g->waiters);
-    lock_drop(&g->lock);
-    int winner = selection_wait(s, deadline);
-    selection_free(s);
-    return winner < 0 ? -ETIMEDOUT : 0;
-}
-
-PUBLIC int mote_wg_wait_until(mote_wg *wg, int64_t deadline)
+static int wait_limited(mote_wg *wg, struct limit limit)
 {
     struct wg *g = (struct wg *)wg;
-    if (deadline == MOTE_FOREVER) {
-        mote_wg_wait(wg);
-        return 0;
-    }
+    struct waiting w = {.lock = &g->lock, .queue = &g->waiters, .wait_on = wait_for(WAIT_WG, g)};
+    int error = context_err(limit.ctx);
+    if (error < 0)
+        return error;
     sched_check_lent(g, "a wait group");
-    lock_take(&g->lock);
-    int result = g->count == 0 ? 0 : deadline <= mote_now() ? -ETIMEDOUT : 1;
-    if (result == 1)
-        return wait_for_either(g, deadline);
+    lock_enter(&g->lock);
+    if (g->count > 0)
+        return limit_wait(limit, &w);
     lock_drop(&g->lock);
-    return result;
+    return 0;
 }
+
+PUBLIC int mote_wg_wait_until(mote_wg *wg, int64_t deadline) { return wait_limited(wg, limit_until(deadline)); }
+
+PUBLIC int mote_wg_wait_ctx(mote_ctx *ctx, mote_wg *wg) { return wait_limited(wg, limit_ctx(ctx)); }

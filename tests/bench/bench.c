@@ -35,6 +35,7 @@ static const struct item items[] = {
     {"chan_mpmc", 4000000, 400000, bench_chan_mpmc, false},
     {"spawn_wait", 1000000, 100000, bench_spawn_wait, false},
     {"spawn_batch", 1000, 100, bench_spawn_batch, false},
+    {"group_go", 1000, 100, bench_group_go, false},
     {"fib", 27, 22, bench_fib, false},
     {"fib_copied", 27, 22, bench_fib_copied, false},
     {"ring_hop", 500, 50, bench_ring_hop, false},

@@ -25,6 +25,7 @@ struct measured bench_ring_hop(long rounds);
 struct measured bench_skynet(long leaves);
 struct measured bench_spawn_wait(long n);
 struct measured bench_spawn_batch(long n);
+struct measured bench_group_go(long n);
 struct measured bench_fib(long n);
 struct measured bench_fib_copied(long n);
 struct measured bench_churn(long n);

@@ -17,6 +17,7 @@ ABOVE_WAIST = {"sync", "io"}
 DOORS = {
     "stdatomic.h": "src/base/atomic.h",
     "uv.h": "src/io/",
+    "libunwind.h": "src/debug/backtrace.c",
     "sanitizer/": "src/base/sanitizer.h",
     "valgrind/": "src/base/sanitizer.h",
 }

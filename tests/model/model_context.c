@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* model_context - cancelling parents and children, deadlines, done channels, functions to call, and freeing, all at once.
  * Checks: X1-X6 of sync/context.c: when a cancel has returned all descendants are cancelled; every done channel is closed in
- *         the end; a function is called or stopped, one of them; each context is freed once, and not touched afterwards.
+ *         the end; a function is called or stopped, one of them; each context is freed once, and not touched afterwards. X7, and
+ *         LI1-LI3 of sync/limit.h: a wait ends by its object, its context or its deadline, one of them, and leaves nothing behind.
  */
-#include "park.h"
-
-#include "sched/timer.c"
-
-#include <stdlib.h>
+#define WAITS_WITH_CONTEXTS
+#include "waits.h"
 
 #define POOL 8
 #define SLOT 256
@@ -55,7 +53,6 @@ int mote__chan_close(struct mote__chan *c)
 
 void mote__chan_free(struct mote__chan *c) { model_give(c); }
 
-static struct timers timers;
 static mote_ctx *top, *child, *leaf;
 static mote_ctx_hook *hook;
 static int called, stopped;
@@ -67,7 +64,8 @@ int mote__go(const struct mote__site *site, void (*fn)(void), const intptr_t *ar
     return 0;
 }
 
-int sched_timer_add(struct timer *t) { return timer_add(&timers, t); }
+void msg_fatal(const char *format, ...) { model_fail("msg_fatal: %s", format); }
+int mote_procs(void) { return 1; }
 bool sched_timers_hold(void) { return true; }
 void sched_timers_release(void) {}
 
@@ -79,8 +77,7 @@ static void count(void *arg)
 
 static void setup_empty(void)
 {
-    park_setup();
-    reset_timers(&timers);
+    waits_setup();
     memset(pool, 0, sizeof pool);
     used = freed = called = stopped = 0;
     hook = NULL;
@@ -184,12 +181,12 @@ static void setup_timed(void)
 {
     setup_empty();
     top = mote_ctx_with_cancel(mote_ctx_background());
-    child = mote_ctx_with_deadline(top, 5);
+    child = mote_ctx_with_deadline(top, WAITS_DEADLINE);
     leaf = mote_ctx_with_cancel(child);
     mote_ctx_done(leaf);
 }
 
-static void fire(void) { timers_run(&timers, 5); }
+static void fire(void) { waits_fire(); }
 
 static void free_child(void)
 {
@@ -228,6 +225,85 @@ static void check_hook(void)
     check();
 }
 
+/* Waits in the queue of an object that hands out units. */
+static struct {
+    struct lock lock;
+    struct waitq queue;
+    int units;
+} object;
+static _Atomic uint32_t over, got;
+
+static void setup_waits(void)
+{
+    setup_empty();
+    top = mote_ctx_with_cancel(mote_ctx_background());
+    child = mote_ctx_with_cancel(top);
+    memset(&object, 0, sizeof object);
+    over = got = 0;
+}
+
+static void take_unit(mote_ctx *ctx, int64_t deadline)
+{
+    struct limit limit = {.deadline = deadline, .ctx = ctx};
+    struct waiting w = {.lock = &object.lock, .queue = &object.queue};
+    int error = 0;
+    lock_take(&object.lock);
+    if (object.units > 0) {
+        object.units--;
+        lock_drop(&object.lock);
+    } else {
+        error = limit_wait(limit, &w);
+    }
+    MODEL_CHECK(error == 0 || error == -ECANCELED || (error == -ETIMEDOUT && deadline == WAITS_DEADLINE));
+    MODEL_CHECK(error != -ECANCELED || mote_ctx_err(ctx) == error);
+    atom_add_seq(&got, error == 0);
+    atom_add_seq(&over, 1);
+}
+
+static void take_in_child(void) { take_unit(child, MOTE_FOREVER); }
+static void take_in_top(void) { take_unit(top, MOTE_FOREVER); }
+static void take_in_child_until(void) { take_unit(child, WAITS_DEADLINE); }
+
+static void give_unit(void)
+{
+    lock_take(&object.lock);
+    struct task *t = selection_pop(&object.queue);
+    object.units += !t;
+    lock_drop(&object.lock);
+    if (t)
+        selection_ready(t);
+}
+
+static void keep_firing(void)
+{
+    while (!atom_load_rlx(&over)) {
+        waits_fire();
+        cpu_relax();
+    }
+}
+
+static void check_waits(void)
+{
+    MODEL_CHECK(!object.queue.first && object.queue.count == 0 && !top->waiters.first && !child->waiters.first);
+    MODEL_CHECK(waits_out == 0);
+    mote_ctx_free(child);
+    mote_ctx_free(top);
+    check();
+}
+
+/* One unit was given. */
+static void check_one_wait(void)
+{
+    MODEL_CHECK(over == 1 && (int)got + object.units == 1);
+    check_waits();
+}
+
+static void check_two_waits(void)
+{
+    MODEL_CHECK(over == 2 && (int)got + object.units == 1);
+    check_waits();
+}
+
 #define BASE .entered = park_entered
 
 static const struct model models[] = {
@@ -247,6 +323,12 @@ static const struct model models[] = {
      .preemptions = 3},
     {BASE, .name = "chance", .setup = setup, .check = check, .thread = {cancel_top, cancel_child, free_leaf},
      .random = 30000},
+    {BASE, .name = "wait", .setup = setup_waits, .check = check_one_wait,
+     .thread = {take_in_child, give_unit, only_cancel_top}, .preemptions = 2, .mutants = MUTANT_MODIFY},
+    {BASE, .name = "wait_for_two", .setup = setup_waits, .check = check_two_waits,
+     .thread = {take_in_child, take_in_top, give_unit, only_cancel_top}, .random = 30000},
+    {BASE, .name = "wait_until", .setup = setup_waits, .check = check_one_wait,
+     .thread = {take_in_child_until, give_unit, only_cancel_top, keep_firing}, .random = 30000},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, models, sizeof models / sizeof models[0]); }

@@ -14,7 +14,9 @@ static struct task task;
 static _Atomic uint32_t never; /* a long task waits for it */
 
 bool steal_possible(void) { return false; }
+uint64_t stall_moves(void) { return 0; }
 void ready_chain(struct proc *p, struct task *first) { (void)p, (void)first; }
+void queue_push(struct proc *p, struct task *t) { (void)p, (void)t; }
 
 /* Sleeps until there is a task, and runs it for ever. */
 static void work(void)
@@ -29,8 +31,8 @@ static void work(void)
 
 static void monitor(void)
 {
-    while (all_asleep())
-        sleep_until_woken();
+    while (monitor_all_asleep())
+        sleep_until_woken(INT64_MAX, 0);
 }
 
 static void publish(void)
@@ -87,7 +89,7 @@ static void setup_bias(void)
 static void check(void)
 {
     MODEL_CHECK(!rt.global.first);
-    MODEL_CHECK(all_asleep() || !rt.monitor_asleep);
+    MODEL_CHECK(monitor_all_asleep() || !rt.monitor_asleep);
 }
 
 #define BASE .setup = setup, .check = check, .entered = workers_entered, .sleepers = 7

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* model_sched - whole workers: their queues, timers, stealing, sleeping, and a change of the number of procs.
- * Checks: P2 of sched/proc.h, Q1 of runq.h, N2 of worker.c, D1-D4 of idle.c: every task runs once; when nothing moves any more, all queues are
- *         empty, all workers asleep, and nobody is counted as searching.
+ * Checks: P2 of sched/proc.h, Q1 of runq.h, N2 of worker.c, D1-D4 of idle.c: every task runs once; when nothing moves any more,
+ *         all queues are empty, all workers asleep, and nobody is counted as searching.
  * How:    everything in src/sched but the switch: running a task is a call of switch_run, which notes it, and makes its children
  *         ready if it has any.
  */
 #define WORKERS 3 /* two of them in most models */
 #include "workers.h"
 
+#include "sched/crew.c"
 #include "sched/fresh.c"
 #include "sched/ready.c"
 #include "sched/runq.c"
 #include "sched/runtime.c"
+#include "sched/spare.c"
 #include "sched/timer.c"
+#include "sched/visit.c"
 #include "sched/worker.c"
 
 /* A thief pauses between its rounds, but waits for nothing. */
@@ -33,7 +36,14 @@ static struct timer timer[3];
 /* What is left out. Functions that nothing here calls are not even linked. */
 void home_cache_flush(struct home_cache *cache) { (void)cache; }
 void monitor_wake(void) {}
+void monitor_call(void) {}
+void monitor_tick(void) {}
 void thread_ready(struct task *t) { (void)t; }
+void forked_tell(void) {}
+void forked_refuse(void) {}
+struct task *sim_find_work(struct proc *p) { return (void)p, NULL; }
+struct task *sim_next(struct proc *p) { return (void)p, NULL; }
+void sim_refuse_thread(void) { abort(); }
 
 static void publish_one(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* model_wg - wait groups: doers against waiters, and against the end of the object.
- * Checks: G1-G6 of sync/selection.h for waits with a deadline, and WG1-WG3 of sync/wg.c: a wait returns when the count is 0 and not before, nobody waits for ever, what was done is seen,
- *         and the object may be freed as soon as the last wait has returned.
+ * Checks: G1-G6 of sync/selection.h for waits with a deadline, and WG1-WG3 of sync/wg.c: a wait returns when the count is 0 and
+ *         not before, nobody waits for ever, what was done is seen, and the object may be freed as soon as the last wait has
+ *         returned.
  */
 #include "waits.h"
 

@@ -35,10 +35,11 @@ static void park_setup(void)
 /* For struct model's `entered`. */
 static void park_entered(int thread) { mote_self_worker = &parked[thread].self; }
 
-struct task *sched_park(struct task *self, struct lock *lock, const void *wait_on)
+struct task *sched_park(struct task *self, struct lock *lock, uint64_t wait_on)
 {
     struct parked *p = (struct parked *)self;
     MODEL_CHECK(self == &parked[model_self()].task);
+    model_point(); /* it can be claimed already, but not woken */
     self->wait_on = wait_on;
     p->waits = true;
     lock_drop(lock);

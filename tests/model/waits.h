@@ -2,6 +2,7 @@
 /* waits - selections for the models of what waits up to a deadline or in several queues.
  * Job:    sync/selection.c with a heap that is the same in every execution, where what was freed may not be touched, and timers.
  * Holds:  each thread has its own few blocks, so their addresses don't depend on the order of events (E1 of explore.h).
+ *         There are no contexts, unless the model defines WAITS_WITH_CONTEXTS and brings in sync/context.c.
  * Callers: included once by a model, instead of park.h; waits_setup in its setup, a thread that runs waits_fire for the clock.
  */
 #ifndef MODEL_WAITS_H
@@ -14,7 +15,7 @@
 #undef SWITCH_RETURNS /* nothing is switched here */
 #define SWITCH_RETURNS
 
-#define BLOCKS 3
+#define BLOCKS 6
 #define WAITS_DEADLINE 5
 
 static struct waits_block {
@@ -55,12 +56,27 @@ bool sched_thread_wait(struct task *self, int64_t deadline)
     (void)self, (void)deadline;
     model_fail("a plain thread");
 }
+bool sched_threads_wait(void) { return false; }
+bool sched_watch_begin(struct sched_watch *watch) { model_fail("a plain thread, %p", (void *)watch); }
+void sched_watch_end(struct sched_watch *watch) { model_fail("a plain thread, %p", (void *)watch); }
+bool sched_visit(void) { model_fail("a plain thread"); }
+void sched_visit_end(void) {}
 
 #define malloc(size) waits_malloc(size)
 #define free(p) waits_free(p)
+#include "sync/limit.c"
 #include "sync/selection.c"
 #undef malloc
 #undef free
+
+#ifndef WAITS_WITH_CONTEXTS
+mote_ctx *mote_ctx_background(void) { return NULL; }
+int mote_ctx_err(const mote_ctx *ctx) { model_fail("a context, %p", (const void *)ctx); }
+bool context_enter(mote_ctx *ctx, struct selection *s, unsigned i)
+{
+    model_fail("a context: %p %p %u", (void *)ctx, (void *)s, i);
+}
+#endif
 
 static void waits_setup(void)
 {

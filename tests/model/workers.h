@@ -11,6 +11,7 @@
 
 #include "sched/globq.c"
 #include "sched/idle.c"
+#include "sched/polling.c"
 
 #include "explore.h"
 
@@ -37,7 +38,7 @@ static void workers_setup(void)
     memset(&rt, 0, sizeof rt);
     memset(worker, 0, sizeof worker);
     reset_bias();
-    rt.procs = rt.made = rt.live_workers = WORKERS;
+    rt.procs = rt.made = rt.reach = rt.live_workers = WORKERS;
     rt.state = RUNTIME_RUNNING;
     rt.asymmetric = true;
     for (unsigned i = 0; i < WORKERS; i++) {

@@ -41,6 +41,7 @@ var items = []item{
 	{name: "chan_mpmc", size: 4000000, warm: 400000, run: chanMpmc},
 	{name: "spawn_wait", size: 1000000, warm: 100000, run: spawnWait},
 	{name: "spawn_batch", size: 1000, warm: 100, run: spawnBatch},
+	{name: "group_go", size: 1000, warm: 100, run: groupGo},
 	{name: "fib", size: 27, warm: 22, run: fib},
 	{name: "ring_hop", size: 500, warm: 50, run: ringHop},
 	{name: "skynet", size: 1000000, warm: 100000, run: skynet},

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* ping_pong - two tasks hit a ball to and fro over two unbuffered channels, and the clock says what a round trip costs.
+ *
+ *     ping_pong [--rounds N] [--procs P]
+ *
+ * The first thing to know about channels: an unbuffered one is a meeting. A send returns when a receiver has taken the
+ * element. Here each hit hands the processor straight to the other player: two switches from stack to stack, no system call. */
+#include <mote.h>
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static long rounds = 1000000;
+
+/* Channels are passed by value, like every argument of a task. */
+static void player(mote_chan(long) to_me, mote_chan(long) to_other)
+{
+    mote_chan_range (to_me, hits) /* until the channel is closed */
+        mote_send(to_other, hits + 1);
+    mote_chan_close(to_other);
+}
+
+static int play(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    mote_chan(long) ping = mote_chan_make(long, 0);
+    mote_chan(long) pong = mote_chan_make(long, 0);
+    if (!ping || !pong || mote_go(player, ping, pong) < 0)
+        return 1;
+    long hits = 0;
+    int64_t start = mote_now();
+    for (long i = 0; i < rounds; i++) {
+        mote_send(ping, hits + 1);
+        mote_recv(pong, &hits);
+    }
+    int64_t ns = mote_now() - start;
+    printf("%ld round trips on %d procs: %.1f ns each\n", rounds, mote_procs(), (double)ns / (double)rounds);
+    mote_chan_close(ping); /* the player's range ends ... */
+    mote_recv(pong, NULL); /* ... and it says so by closing the other one: -EPIPE */
+    mote_chan_free(ping);  /* one reference each, so now nobody may use them any more */
+    mote_chan_free(pong);
+    return hits == 2 * rounds ? 0 : 1;
+}
+
+static _Noreturn void usage(void)
+{
+    fprintf(stderr, "usage: ping_pong [--rounds N] [--procs P]\n");
+    exit(2);
+}
+
+static long number(const char *word, long least, long most)
+{
+    char *end;
+    long n = strtol(word, &end, 10);
+    if (!*word || *end || n < least || n > most)
+        usage();
+    return n;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"rounds", 1, NULL, 'r'}, {"procs", 1, NULL, 'p'}, {0}};
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'r') {
+            rounds = number(optarg, 1, 1000000000);
+        } else if (c == 'p') {
+            number(optarg, 1, 1024);
+            setenv("MOTE_PROCS", optarg, 1);
+        } else {
+            usage();
+        }
+    }
+    if (optind < argc)
+        usage();
+    return mote_run(play, argc, argv) == 0 ? 0 : 1;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* store - the keys, in 64 shards with a lock each, so that commands on different keys don't wait for each other.
+ *
+ * A command locks the shards of all its keys before it begins: so it is done at once, as others see it, however many keys it
+ * has. Nobody waits for the network meanwhile. Who reads takes references to the values that he found. */
+#ifndef STORE_H
+#define STORE_H
+
+#include "table.h"
+
+#define STORE_ALL UINT64_MAX
+
+struct entry {
+    struct node node;
+    int64_t expires;      /* on mote_now's clock; MOTE_FOREVER: never. Changed by store_expire alone */
+    struct value *string; /* NULL: it is a list, which is never empty */
+    struct list list;
+    char key[];
+};
+
+/* The shard of a key, as a bit in a set of shards. */
+uint64_t store_shard(struct bytes key);
+
+/* Each bit is a shard. May switch. */
+void store_lock(uint64_t shards);
+void store_unlock(uint64_t shards);
+
+/* These want the key's shard locked. */
+
+/* NULL: there is none, or its time is over. */
+struct entry *store_find(struct bytes key);
+
+/* Makes it a string, and takes the reference over; it never expires. NULL: no memory; the reference is dropped, nothing is
+ * changed. */
+struct entry *store_set(struct bytes key, struct value *value);
+
+/* A new list, still empty: the caller fills it at once. NULL: no memory. */
+struct entry *store_add_list(struct bytes key);
+
+bool store_remove(struct bytes key);
+void store_expire(struct entry *entry, int64_t when);
+
+/* These lock for themselves. Expired keys count until somebody comes by. */
+void store_count(size_t *keys, size_t *expiring);
+bool store_clear(void); /* false: no memory */
+
+/* Removes some of those that have expired, and goes on there next time. */
+void store_sweep(void);
+
+#endif
