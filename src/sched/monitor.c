@@ -70,9 +70,9 @@ static bool look_at(struct proc *p)
     uint64_t tick = atom_load_rlx(&p->tick); /* rlx: only compared */
     bool still = tick == last[p->number].tick;
     last[p->number].tick = tick;
-    if (!still)
+    if (!still || !proc_in_use(p))
         last[p->number].since = os_now();
-    else
+    if (still)
         spare_look(p);
     favour_oldest(p);
     struct task *t = still ? next_raid(p) : NULL;

@@ -15,8 +15,9 @@
  *         V4 a spare that is not needed any more is told by SUMMONS_ATTENTION, and retires in its next search, with nothing left on
  *         its proc. If it sleeps it does so when it is woken, unless it is needed again by then; who wakes it in vain for some
  *         work loses nothing, for then as many others as may run do, or are woken in its place.
- *         V5 threads are begun by the monitor alone, and end in retirement, when no timer is left on their proc: it may have been in
- *         use again for a moment, and been given some. Who arms one there later sees that it isn't in use.
+ *         V5 threads are begun by the monitor alone, and end in retirement, when no timer is left on their proc, and the worker isn't
+ *         away: it may have been in use again for a moment, and been given some, or found stuck. Who arms one there later sees
+ *         that it isn't in use, and one that has no thread is never made away.
  * Why:    the proc stays with its worker, as every entry into the library relies on that. To take it away would cost an atomic
  *         operation at each of them; to have one more in use costs nothing until somebody blocks.
  * Order:  the lock comes after those of objects and before the idle list's, the timers' and the global queue's.
@@ -228,6 +229,7 @@ static bool may_end(struct worker *w)
     lock_take(&rt.spares.lock);
     bool ends =
         !proc_in_use(w->proc) &&                          /* [V timers] not in use, now look */
+        !rt.spares.away[w->proc->number] &&               /* V5: only itself can take its place again */
         timers_earliest(&w->proc->timers) == INT64_MAX && /* V4: it may have been in use meanwhile, and be it no more */
         atom_load_seq(&rt.state) < RUNTIME_ENDING;        /* seq: under control */
     if (ends)

@@ -244,7 +244,7 @@ int timers_move(struct timers *from, struct timers *to)
 {
     int error = 0;
     lock_take(&from->lock);
-    lock_take(&to->lock); /* order: only procs that retire hold two, and `to` is always proc 0's, which never does */
+    lock_take(&to->lock); /* order: whoever holds two has the spares' lock */
     while (!error && from->count) {
         struct timer *t = from->heap[from->count - 1];
         error = insert(to, t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model_spare - workers whose task blocks, by its own word or not; spares in their place; the way back.
- * Checks: V1-V4 of sched/spare.c: whatever a blocked task waits for is done by the others, wherever it lay when the task began to block
+/* model_spare - workers whose task blocks, by its own word or not; spares in their place; the way back; threads that end.
+ * Checks: V1-V5 of sched/spare.c: whatever a blocked task waits for is done by the others, wherever it lay when the task began to block
  *         or came later; when nothing moves any more, every task has run once, as many procs are in use as should be, nobody counts
  *         as away, and all workers sleep.
  * How:    whole workers, as in model_sched.c. A task that blocks sleeps until the flag is up, in its worker's thread.
@@ -8,6 +8,9 @@
 #define WORKERS 3
 #include "workers.h"
 
+/* No thread is begun: all that there may be are there. */
+#define pthread_create(thread, attr, fn, arg) ((void)(fn), EAGAIN)
+#define pthread_detach(thread) ((void)0)
 #include "sched/crew.c"
 #include "sched/fresh.c"
 #include "sched/monitor.c"
@@ -32,7 +35,6 @@ static _Atomic uint32_t flag, stuck;
 static struct timer timer;
 static int workers;
 
-/* No thread is begun: all that there may be are there. */
 struct home_table homes;
 int os_thread_id(void) { return 0; }
 int guard_thread_enter(void **stack) { return *stack = NULL, 0; }
@@ -85,6 +87,26 @@ void switch_run(struct worker *w, struct task *t)
 }
 
 static void run_worker(void) { worker_loop(mote_self_worker); }
+
+/* Until it isn't needed: then its thread ends. */
+static void run_for_a_while(void)
+{
+    struct worker *w = mote_self_worker;
+    do
+        worker_loop(w);
+    while (w->leaves && !spare_end_thread(w));
+    if (atom_load_seq(&w->threadless))
+        atom_sub_seq(&rt.live_workers, 1);
+}
+
+/* Worker 1 is in use for a moment, in which the monitor finds it stuck, be it or not. */
+static void use_for_a_moment(void)
+{
+    set_procs(2);
+    if (spare_replace_stuck(&worker[1]))
+        spare_drain(&proc[1]);
+    set_procs(1);
+}
 
 /* A plain thread. */
 static void publish(void)
@@ -217,6 +239,15 @@ static void setup_both(void)
     awaited[RAISES] = true;
 }
 
+/* Worker 1 isn't needed. */
+static void setup_ends(void)
+{
+    setup(2);
+    rt.spares.patience = 0;
+    put(0, PLAIN);
+    worker[1].own_thread = true;
+}
+
 static void check(void)
 {
     uint32_t n = 0;
@@ -259,6 +290,8 @@ static const struct model models[] = {
     {BASE, .name = "timer", .setup = setup_timer, .thread = {run_worker, run_worker, monitor}, .preemptions = 1},
     {BASE, .name = "arm", .setup = setup_blocks, .thread = {run_worker, run_worker, arm, monitor}, .random = 20000},
     {BASE, .name = "both", .setup = setup_both, .thread = {run_worker, run_worker, run_worker, publish},
+     .random = 20000},
+    {BASE, .name = "ends", .setup = setup_ends, .thread = {run_worker, run_for_a_while, use_for_a_moment},
      .random = 20000},
 };
 
