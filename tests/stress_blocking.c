@@ -181,6 +181,6 @@ int main(void)
         cmocka_unit_test(test_sections_while_threads_come_and_go),
         cmocka_unit_test(test_the_end_finds_tasks_in_sections),
     };
-    watchdog(250);
+    watchdog(80);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

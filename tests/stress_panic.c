@@ -102,6 +102,6 @@ static void test_walks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_walks)};
-    watchdog(250);
+    watchdog(80);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

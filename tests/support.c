@@ -4,8 +4,12 @@
  */
 #include "support.h"
 
+#include "base/os.h"
 #include "base/sanitizer.h"
 #include "sched/proc.h"
+
+#include <mote/debug.h>
+#include <mote/time.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -221,4 +225,45 @@ void check_failed(const char *condition, const char *file, int line)
     abort();
 }
 
-void watchdog(unsigned seconds) { alarm(sanitizer_pins_all() || UNDER_EMULATOR ? 3 * seconds : seconds); }
+/* Without locks: whoever hangs may hold them. */
+static void tell_of_proc(uint32_t i)
+{
+    struct proc *p = rt.proc[i];
+    struct worker *w = rt.worker[i];
+    fprintf(
+        stderr,
+        "proc %u: tick %llu, summons %#x, queued %u ready and %lld new, next %p, timer in %lld ms;%s%s%s%s%s token %u, "
+        "away %u\n",
+        i, (unsigned long long)atom_load_seq(&p->tick), atom_load_seq(&p->summons), runq_length(&p->ring),
+        (long long)fresh_length(&p->fresh), (void *)atom_load_seq(&p->next),
+        (long long)(timers_earliest(&p->timers) == INT64_MAX ? -1 : (timers_earliest(&p->timers) - os_now()) / MOTE_MS),
+        proc_in_use(p) ? " in use," : "", atom_load_seq(&w->threadless) ? " no thread," : "",
+        w->asleep ? " asleep," : "", w->retired ? " retired," : "", w->searching ? " searching," : "",
+        atom_load_seq(&w->token), rt.spares.away[i]);
+}
+
+/* As much as can be told of a test that hangs; then the signal ends it, be it in the middle of that. */
+static void tell_of_hang(int signal_number)
+{
+    signal(signal_number, SIG_DFL);
+    alarm(10);
+    fprintf(stderr,
+            "no end in sight: state %u, procs %u of %u, reach %u, global %llu, asleep %u, retired %u, searching %u, "
+            "workers %u; "
+            "away %u, quiet %u, missing %u, urgent %u; monitor asleep %u; control %u\n",
+            atom_load_seq(&rt.state), atom_load_seq(&rt.procs), atom_load_seq(&rt.made), atom_load_seq(&rt.reach),
+            (unsigned long long)globq_count(&rt.global), atom_load_seq(&rt.idle.asleep),
+            atom_load_seq(&rt.idle.retired), atom_load_seq(&rt.idle.searching), atom_load_seq(&rt.live_workers),
+            atom_load_seq(&rt.spares.count), atom_load_seq(&rt.spares.quiet), rt.spares.missing,
+            atom_load_seq(&rt.spares.urgent), atom_load_seq(&rt.monitor_asleep), atom_load_seq(&rt.control));
+    for (uint32_t i = 0; i < atom_load_seq(&rt.made); i++)
+        tell_of_proc(i);
+    mote_dump(STDERR_FILENO, 0);
+    raise(signal_number);
+}
+
+void watchdog(unsigned seconds)
+{
+    signal(SIGALRM, tell_of_hang);
+    alarm(sanitizer_pins_all() || UNDER_EMULATOR ? 3 * seconds : seconds);
+}

@@ -88,7 +88,8 @@ void await_threads(int n);
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 void check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
-/* The process dies by SIGALRM in so many seconds, or three times that under a tool or an emulator; 0 calls it off. */
+/* In so many seconds, or three times that under a tool or an emulator, the process tells where its procs and tasks are, and dies by
+ * SIGALRM; 0 calls it off. */
 void watchdog(unsigned seconds);
 
 #endif
