@@ -3,8 +3,6 @@
 #include "server.h"
 #include "store.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* False: it is a list, and that is answered. */
@@ -189,8 +187,8 @@ static void add_number(struct client *c, int64_t by)
         reply_error(&c->reply, "ERR increment or decrement would overflow");
         return;
     }
-    char text[32];
-    size_t size = (size_t)snprintf(text, sizeof text, "%" PRId64, n);
+    char text[VALUE_DIGITS];
+    size_t size = value_text(n, text);
     e = put(c, arg(c, 1), (struct bytes){text, size});
     if (!e)
         return;

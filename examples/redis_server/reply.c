@@ -42,8 +42,11 @@ static void add(struct reply *r, const char *bytes, size_t size)
 
 static void add_number(struct reply *r, char kind, int64_t number)
 {
-    char line[32];
-    add(r, line, (size_t)snprintf(line, sizeof line, "%c%lld\r\n", kind, (long long)number));
+    char line[1 + VALUE_DIGITS + 2] = {kind};
+    size_t end = 1 + value_text(number, line + 1);
+    line[end] = '\r';
+    line[end + 1] = '\n';
+    add(r, line, end + 2);
 }
 
 void reply_simple(struct reply *r, const char *text)

@@ -55,6 +55,21 @@ bool value_number(struct bytes text, int64_t *number)
     return true;
 }
 
+size_t value_text(int64_t number, char text[static VALUE_DIGITS])
+{
+    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    char reversed[VALUE_DIGITS];
+    size_t n = 0, at = 0;
+    do
+        reversed[n++] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (number < 0)
+        text[at++] = '-';
+    while (n > 0)
+        text[at++] = reversed[--n];
+    return at;
+}
+
 static size_t slot(const struct list *list, size_t index) { return (list->first + index) & (list->room - 1); }
 
 /* Moves what there is to the beginning of other slots. */

@@ -32,6 +32,10 @@ size_t value_bytes(void);
 /* A number as Redis writes and reads it: no spaces, no plus, no leading zeros. */
 bool value_number(struct bytes text, int64_t *number);
 
+/* The same the other way; how many bytes. printf would take most of the time that a long list does. */
+enum { VALUE_DIGITS = 20 };
+size_t value_text(int64_t number, char text[static VALUE_DIGITS]);
+
 /* Values in a row; both ends are cheap. All zero is an empty one. */
 struct list {
     struct value **slots;

@@ -154,6 +154,10 @@ static void test_numbers(void **state)
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_true(value_number((struct bytes){good[i].text, strlen(good[i].text)}, &n));
         assert_int_equal(n, good[i].number);
+        char text[VALUE_DIGITS];
+        size_t size = value_text(n, text);
+        assert_int_equal(size, strlen(good[i].text));
+        assert_memory_equal(text, good[i].text, size);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(value_number((struct bytes){bad[i], strlen(bad[i])}, &n));
