@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define STACK ((size_t)2 << 20)
 #define LARGEST ((size_t)1 << 20)
@@ -166,12 +167,62 @@ static void test_cutting_back_may_fail(void **state)
     assert_int_equal(task->image_class, block_class(1000));
 }
 
+static bool resident(const char *at)
+{
+    unsigned char in;
+    return mincore((void *)((uintptr_t)at & -(uintptr_t)4096), 1, &in) == 0 && in & 1;
+}
+
+static void test_an_idle_home_is_emptied(void **state)
+{
+    (void)state;
+    fill(300);
+    assert_true(image_empty(home, &blocks, &n));
+    assert_null(home->occupant);
+    assert_true(home->empty);
+    assert_false(resident(home->top - 1));
+    image_in(home, task, &n);
+    assert_intact(300);
+    fill(5000); /* its image would take more than its pages */
+    home->low[0] = 1;
+    assert_false(image_empty(home, &blocks, &n));
+    assert_ptr_equal(home->occupant, task);
+    assert_intact(5000);
+    assert_false(resident(home->low));
+    fill(300);
+    assert_int_equal(image_out(home, &blocks, &n), 0);
+    assert_false(home->empty);
+    home->top[-1] = 1;
+    assert_false(image_empty(home, &blocks, &n)); /* nobody was there */
+    assert_true(home->empty);
+    assert_false(resident(home->top - 1));
+}
+
+static void test_without_memory_it_keeps_its_task(void **state)
+{
+    (void)state;
+    fill(300);
+    block_fail_after(1);
+    home->low[0] = 1;
+    assert_false(image_empty(home, &blocks, &n));
+    block_fail_after(0);
+    assert_ptr_equal(home->occupant, task);
+    assert_false(home->empty);
+    assert_false(resident(home->low));
+    assert_intact(300);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip_at_every_border),   TEST(test_random_sizes),          TEST(test_grows_and_is_cut_back),
-        TEST(test_failure_leaves_all_as_it_was), TEST(test_cutting_back_may_fail),
+        TEST(test_round_trip_at_every_border),
+        TEST(test_random_sizes),
+        TEST(test_grows_and_is_cut_back),
+        TEST(test_failure_leaves_all_as_it_was),
+        TEST(test_cutting_back_may_fail),
+        TEST(test_an_idle_home_is_emptied),
+        TEST(test_without_memory_it_keeps_its_task),
     };
     if (sanitizer_pins_all())
         return 0; /* nothing is copied under these tools */

@@ -240,19 +240,29 @@ static int wait_for_either(int fd, const struct limit *limit)
     return n;
 }
 
-static int wait_fd(int fd, unsigned events, struct limit limit)
+/* limit: NULL: none. */
+static ALWAYS_INLINE int wait_fd(int fd, unsigned events, const struct limit *limit)
 {
     if (!events || events & ~(MOTE_READ | MOTE_WRITE))
         return -EINVAL;
-    return events == (MOTE_READ | MOTE_WRITE) ? wait_for_either(fd, &limit) : wait_for_one(fd, events, &limit);
+    return events == (MOTE_READ | MOTE_WRITE) ? wait_for_either(fd, limit) : wait_for_one(fd, events, limit);
 }
 
+static NOINLINE int wait_fd_limited(int fd, unsigned events, struct limit limit)
+{
+    return wait_fd(fd, events, &limit);
+}
+
+/* Without a limit on the stack, where an idle connection waits its life long. */
 PUBLIC int mote_wait_fd(int fd, unsigned events, int64_t deadline)
 {
-    return wait_fd(fd, events, limit_until(deadline));
+    return deadline == MOTE_FOREVER ? wait_fd(fd, events, NULL) : wait_fd_limited(fd, events, limit_until(deadline));
 }
 
-PUBLIC int mote_wait_fd_ctx(mote_ctx *ctx, int fd, unsigned events) { return wait_fd(fd, events, limit_ctx(ctx)); }
+PUBLIC int mote_wait_fd_ctx(mote_ctx *ctx, int fd, unsigned events)
+{
+    return wait_fd_limited(fd, events, limit_ctx(ctx));
+}
 
 /* Making */
 

@@ -17,8 +17,6 @@
 
 #include <stdlib.h>
 
-#define TRIM_AFTER INT64_C(50000000) /* ns of sleep until memory is given back */
-
 static void push(struct worker *w)
 {
     lock_take(&rt.idle.lock);
@@ -175,14 +173,23 @@ static bool must_stay(struct worker *w)
            (atom_load_seq(&rt.idle.searching) == 0 && steal_possible());
 }
 
+static void empty_home(struct home *h, void *arg)
+{
+    struct proc *p = arg;
+    const struct task *t = h->occupant;
+    if (image_empty(h, &p->blocks, &p->n.images) && proc_watched(p))
+        debug_copy(p, t, true);
+}
+
 static void trim(struct worker *w)
 {
     struct proc *p = w->proc;
     w->trimmed = true;
+    struct task *waiting = home_trim_idle(&p->home_cache, empty_home, p);
     slab_flush(&record_slab, &p->records, 0);
     slab_flush(&wait_slab, &p->waits, 0);
     block_flush(&p->blocks);
-    ready_chain(p, home_trim_idle(&p->home_cache));
+    ready_chain(p, waiting);
 }
 
 /* Waits for a token until the deadline. True: it came. */
@@ -216,7 +223,7 @@ void idle_sleep(struct worker *w)
     if (!must_stay(w)) {
         atom_count(&p->n.sleeps);
         int64_t timer = atom_load_seq(&p->timers.earliest); /* [I sleep] as in must_stay */
-        int64_t trim_at = w->trimmed ? INT64_MAX : os_now() + TRIM_AFTER;
+        int64_t trim_at = w->trimmed ? INT64_MAX : os_now() + atom_load_rlx(&rt.idle.trim_after); /* rlx: a setting */
         if (doze(w, timer < trim_at ? timer : trim_at, &found)) {
             atom_store_rlx(&w->token, WAKE_NONE); /* rlx: ours until we are in the list again */
             w->searching = true;

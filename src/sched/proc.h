@@ -115,6 +115,7 @@ enum wake { WAKE_NONE, WAKE_GIVEN, WAKE_POLLS /* itself: to be woken by the poll
 struct idle {
     struct lock lock;
     struct worker *first;
+    _Atomic int64_t trim_after;               /* tests change it: ns of sleep until memory is given back */
     CACHE_ALIGNED _Atomic uint32_t asleep;    /* lock; read by all */
     _Atomic uint32_t retired;                 /* lock; read by the monitor: workers whose proc is not in use */
     CACHE_ALIGNED _Atomic uint32_t searching; /* workers that look for work, woken ones on their way among them */

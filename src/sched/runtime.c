@@ -21,6 +21,7 @@
 
 #define THEFT_PAYS 128 /* ns; a switch, and the cache lines that two processors pass to and fro */
 #define SPARE_PATIENCE (10 * MOTE_S)
+#define TRIM_AFTER (50 * MOTE_MS)
 #define END_PATIENCE (1 * MOTE_S) /* for workers whose task doesn't call mote */
 
 struct runtime rt;
@@ -113,6 +114,7 @@ static int prepare(const mote_config *given)
     rt.queue = c.queue;
     atom_store_rlx(&rt.theft_pays, THEFT_PAYS); /* rlx: no worker runs yet, here and below */
     atom_store_rlx(&rt.spares.patience, SPARE_PATIENCE);
+    atom_store_rlx(&rt.idle.trim_after, TRIM_AFTER);
     rt.spares.most = c.max_blocked < 0 ? 0 : (uint32_t)c.max_blocked;
     rt.main_result = 0;
     rt.epoch++;

@@ -327,6 +327,7 @@ struct task *home_vacate_slow(struct home_cache *cache, struct home *h)
         return NULL;
     }
     h->occupant = NULL;
+    h->empty = false;
     struct task *waiting = home_release(h);        /* first, as in home_vacate_quickly */
     if (atom_load_rlx(&homes.mode) != HOME_SHARED) /* rlx: never left; if it turns now the list is a hint */
         home_push_spare(cache, h, false);
@@ -342,6 +343,13 @@ void home_trim(struct home *h, size_t live)
     if (end > h->low)
         os_discard(h->low, (size_t)(end - h->low));
     h->deep = false;
+}
+
+void home_empty(struct home *h)
+{
+    os_discard(h->low, homes.size);
+    h->deep = false;
+    h->empty = true;
 }
 
 static size_t occupied(const struct home *h) { return h->occupant ? (size_t)(h->top - (char *)h->occupant->sp) : 0; }
@@ -388,7 +396,7 @@ static void empty_spare(void)
     }
 }
 
-struct task *home_trim_idle(struct home_cache *cache)
+struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home *h, void *arg), void *arg)
 {
     struct task *waiting = NULL, **end = &waiting;
     trim_private();
@@ -402,7 +410,8 @@ struct task *home_trim_idle(struct home_cache *cache)
         struct home *h = &homes.at[i];
         if (!home_acquire(h))
             continue;
-        home_trim(h, occupied(h));
+        if (h->occupant || !h->empty)
+            empty(h, arg);
         *end = home_release(h);
         while (*end)
             end = &(*end)->next;

@@ -46,6 +46,7 @@ struct home {
     uint8_t lies;                   /* table's lock: enum home_lies */
     bool by_word;                   /* S1: how it is held; stays true once it was held by word */
     bool deep;                      /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
+    bool empty;                     /* S1: all of its memory was given back, and nobody has left it since */
 } CACHE_ALIGNED;
 
 /* Who makes the memory of copied homes accessible while they are held. Called on another stack. */
@@ -208,11 +209,13 @@ static inline struct task *home_vacate(struct home_cache *cache, struct home *h)
 /* The proc is not in use any more: its spare homes are for others. */
 void home_cache_flush(struct home_cache *cache);
 
-/* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. Returns what
- * home_release would, of all of them. */
-struct task *home_trim_idle(struct home_cache *cache);
+/* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. In mode SHARED
+ * `empty` sees to each, held, which isn't empty yet. Returns what home_release would, of all of them. */
+struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home *h, void *arg), void *arg);
 /* The same for one home that the caller holds; `live` bytes below the top stay. */
 void home_trim(struct home *h, size_t live);
+/* The same wholly: it has no occupant. */
+void home_empty(struct home *h);
 
 /* The home whose guard contains this address; NULL. Reads immutable fields only: safe in a signal handler. */
 const struct home *home_of_guard(const void *address);

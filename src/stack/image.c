@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define SMALL 2048 /* live bytes whose image is smaller than the page that they would keep */
+
 _Static_assert(sizeof(struct image_note) <= RECORD_INLINE, "I3");
 
 static char *image_bytes(struct task *t) { return t->image_class ? image_note(t)->block : record_inline(t); }
@@ -57,6 +59,7 @@ int image_out(struct home *h, struct block_caches *caches, struct image_counters
         image_note(t)->deepest = live;
     memcpy(image_bytes(t), t->sp, live);
     h->occupant = NULL;
+    h->empty = false;
     if (live > HOME_KEEP)
         home_trim(h, 0);
     atom_count(&n->out);
@@ -71,6 +74,17 @@ void image_in(struct home *h, struct task *t, struct image_counters *n)
     if (live > HOME_KEEP)
         h->deep = true;
     atom_count(&n->in);
+}
+
+bool image_empty(struct home *h, struct block_caches *caches, struct image_counters *n)
+{
+    size_t live = h->occupant ? (size_t)(h->top - (char *)h->occupant->sp) : 0;
+    bool out = h->occupant && live <= SMALL && image_out(h, caches, n) == 0;
+    if (h->occupant)
+        home_trim(h, live);
+    else
+        home_empty(h);
+    return out;
 }
 
 void image_drop(struct task *t, struct block_caches *caches)

@@ -21,6 +21,9 @@ struct image_counters {
 int image_out(struct home *h, struct block_caches *caches, struct image_counters *n);
 /* Copies t in; the home must have no occupant. */
 void image_in(struct home *h, struct task *t, struct image_counters *n);
+/* For a home that stands idle: copies its occupant out, if that takes less than to leave it there, and gives the home's memory back; else
+ * what lies below the live bytes. True: copied out. */
+bool image_empty(struct home *h, struct block_caches *caches, struct image_counters *n);
 /* Frees t's image: it has ended. */
 void image_drop(struct task *t, struct block_caches *caches);
 

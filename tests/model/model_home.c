@@ -123,9 +123,22 @@ static void work(void)
     }
 }
 
+/* As image_empty does. */
+static void empty_home(struct home *h, void *arg)
+{
+    (void)arg;
+    MODEL_CHECK(!inside[h->number]);
+    model_point();
+    MODEL_CHECK(!inside[h->number] && atom_load_rlx(&h->word)); /* H1 */
+    if (h->occupant)
+        plan[h->occupant - task].copied = true;
+    h->occupant = NULL;
+    home_empty(h);
+}
+
 static void trim_and_work(void)
 {
-    make_ready(home_trim_idle(&cache[model_self()]));
+    make_ready(home_trim_idle(&cache[model_self()], empty_home, NULL));
     work();
 }
 

@@ -8,7 +8,7 @@
 
 #include "sched/monitor.c"
 
-#define LATER (TRIM_AFTER + 1)
+#define LATER (MODEL_TRIM_AFTER + 1)
 
 static struct task task;
 static _Atomic uint32_t never; /* a long task waits for it */

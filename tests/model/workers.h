@@ -17,13 +17,22 @@
 
 #include <string.h>
 
+#define MODEL_TRIM_AFTER INT64_C(50000000) /* ns */
+
 struct runtime rt;
 struct slab_class record_slab;
 
 static struct worker worker[WORKERS];
 static struct proc proc[WORKERS];
 
-struct task *home_trim_idle(struct home_cache *cache) { return (void)cache, NULL; }
+struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home *h, void *arg), void *arg)
+{
+    return (void)cache, (void)empty, (void)arg, NULL;
+}
+bool image_empty(struct home *h, struct block_caches *caches, struct image_counters *n)
+{
+    return (void)h, (void)caches, (void)n, false;
+}
 void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned keep)
 {
     (void)class, (void)cache, (void)keep;
@@ -40,6 +49,7 @@ static void workers_setup(void)
     reset_bias();
     rt.procs = rt.made = rt.reach = rt.live_workers = WORKERS;
     rt.state = RUNTIME_RUNNING;
+    rt.idle.trim_after = MODEL_TRIM_AFTER;
     rt.asymmetric = true;
     for (unsigned i = 0; i < WORKERS; i++) {
         struct timers timers = proc[i].timers;
