@@ -248,10 +248,7 @@ static ALWAYS_INLINE int wait_fd(int fd, unsigned events, const struct limit *li
     return events == (MOTE_READ | MOTE_WRITE) ? wait_for_either(fd, limit) : wait_for_one(fd, events, limit);
 }
 
-static NOINLINE int wait_fd_limited(int fd, unsigned events, struct limit limit)
-{
-    return wait_fd(fd, events, &limit);
-}
+static NOINLINE int wait_fd_limited(int fd, unsigned events, struct limit limit) { return wait_fd(fd, events, &limit); }
 
 /* Without a limit on the stack, where an idle connection waits its life long. */
 PUBLIC int mote_wait_fd(int fd, unsigned events, int64_t deadline)
