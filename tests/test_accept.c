@@ -149,11 +149,41 @@ static void test_accept_waits_for_descriptors(void **state)
     run_with(&two_procs, out_of_descriptors, NULL);
 }
 
+/* The first wait of all comes when there are no descriptors any more. */
+static void wait_without_descriptors(void *arg)
+{
+    struct rlimit before, few;
+    char address[TEXT];
+    int listener = -EMFILE, taken = dup(0);
+    (void)arg;
+    CHECK(taken >= 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
+    few = before;
+    for (few.rlim_cur = (rlim_t)taken; listener == -EMFILE; few.rlim_cur++) { /* a socket alone will not do */
+        CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        listener = listen_somewhere("tcp", "127.0.0.1:0", address);
+        CHECK(few.rlim_cur < (rlim_t)taken + 20);
+    }
+    CHECK(listener >= 0);
+    CHECK(dup(0) < 0 && errno == EMFILE);
+    CHECK(mote_wait_fd(listener, MOTE_READ, mote_now() + MOTE_MS) == -ETIMEDOUT);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(mote_close(listener) == 0 && close(taken) == 0);
+}
+
+static void test_who_listens_can_wait(void **state)
+{
+    (void)state;
+    if (sanitizer_pins_all() && !UNDER_ASAN && !UNDER_TSAN)
+        skip(); /* as above */
+    run_with(&one_proc, wait_without_descriptors, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_connections),
         cmocka_unit_test(test_accept_waits_for_descriptors),
+        cmocka_unit_test(test_who_listens_can_wait),
     };
     watchdog(120);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,13 +55,11 @@ static void end_at_once(int signals)
         _exit(1);
 }
 
-/* A descriptor that can be read when a signal has come: opened and waited for while there are descriptors, which may run out. */
+/* A descriptor that can be read when a signal has come: opened while there are descriptors, which may run out. */
 static int watch_signals(void)
 {
     int signals = signalfd(-1, &ending, SFD_CLOEXEC), error = mote_adopt_fd(signals);
-    if (error == 0)
-        error = mote_wait_fd(signals, MOTE_READ, mote_now());
-    return error < 0 && error != -ETIMEDOUT ? error : signals;
+    return error < 0 ? error : signals;
 }
 
 int serving_accept(const char *address, const char *greeting, void (*start)(int fd))

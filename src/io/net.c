@@ -169,6 +169,9 @@ PUBLIC int mote_dial(mote_ctx *ctx, const char *network, const char *address)
 
 /* Listening */
 
+/* Who serves will wait, also when there are no descriptors left. A plain thread may be here without a runtime. */
+static int open_for_waits(void) { return sched_self()->flags & TASK_THREAD ? 0 : poller_open(); }
+
 static int listen_at(struct network n, const struct endpoint *e, const mote_listen_options *o)
 {
     bool stream = n.type == SOCK_STREAM, internet = e->any.sa_family != AF_UNIX;
@@ -187,7 +190,7 @@ static int listen_at(struct network n, const struct endpoint *e, const mote_list
         error = -errno;
     if (!error && stream && listen(fd, o->backlog > 0 ? o->backlog : INT32_MAX) < 0)
         error = -errno;
-    if (!error)
+    if (!error && (error = open_for_waits()) == 0)
         return fd;
     mote_close(fd);
     return error;
