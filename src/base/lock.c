@@ -50,10 +50,13 @@ void lock_await_contended(struct lock *l)
         pause_longer(round);
 }
 
-/* The caller has word. */
+/* The caller has word. The bias may have become his own since he looked: then there is nobody to expel, but perhaps the one before,
+ * who still holds this lock. */
 void lock_expel_soloist(struct lock *l)
 {
-    if (atom_load_seq(&lock_bias_active)) /* [L bias] pairs with lock_bias_begin */
+    struct self *w = self_read();
+    bool own = w && atom_load_rlx(&w->bias);      /* rlx: if it ends now, whoever ends it looks at our word */
+    if (!own && atom_load_seq(&lock_bias_active)) /* [L bias] pairs with lock_bias_begin */
         lock_bias_end();
     for (unsigned round = 0; atom_load_acq(&l->solo); round++) /* [L lock] pairs with the soloist's lock_drop */
         pause_longer(round);

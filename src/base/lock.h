@@ -8,7 +8,7 @@
  * The bias: an atomic read-modify-write costs 5 ns, more than all the rest of a channel operation. While one worker has been
  *         the only one awake for some milliseconds (sched/monitor.c decides), it is the soloist: it takes locks by plain stores:
  *         trying, a look at its bias, solo, a look at word. Everybody else takes word by compare-and-swap and then looks
- *         whether there is a soloist: if so he ends the bias first, by clearing it, passing the heavy barrier and waiting until
+ *         whether there is a soloist: if so, and it isn't he himself by now, he ends the bias first, by clearing it, passing the heavy barrier and waiting until
  *         the soloist isn't trying; after that either he sees solo=1, or the soloist will see that the bias is over. Whoever has
  *         word waits until solo is 0.
  *         Ending it costs 10 us, which the monitor's patience makes rare. It may begin at any time: the soloist looks at word.

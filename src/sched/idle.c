@@ -131,6 +131,8 @@ bool idle_has_hands(void)
 {
     if (atom_load_seq(&rt.idle.searching)) /* seq: a look now and then */
         return true;
+    if (!atom_load_seq(&rt.idle.asleep)) /* seq: the same; and the lock would end the bias of who is awake alone */
+        return false;
     lock_take(&rt.idle.lock);
     struct worker *w = rt.idle.first;
     while (w && !proc_in_use(w->proc))

@@ -91,6 +91,17 @@ static void sort_many(struct mote__chan **order, int n)
     }
 }
 
+/* The usual select. */
+static ALWAYS_INLINE void put_two_in_order(struct choice *ch)
+{
+    struct mote__chan *a = has_channel(&ch->cases[0]) ? ch->cases[0].mote__chan : NULL,
+                      *b = has_channel(&ch->cases[1]) ? ch->cases[1].mote__chan : NULL;
+    bool one = !a || !b || a == b;
+    ch->order[0] = one ? (a ? a : b) : a < b ? a : b;
+    ch->order[1] = a < b ? b : a;
+    ch->locks = !one ? 2 : a || b;
+}
+
 /* The channels in the order in which they are locked, each once. */
 static void put_in_order(struct choice *ch)
 {
@@ -232,7 +243,10 @@ static NOINLINE int begin(struct choice *ch, struct selection **out)
     ch->order = ch->n <= FEW ? few : malloc((size_t)ch->n * sizeof(struct mote__chan *));
     if (!ch->order)
         return -ENOMEM;
-    put_in_order(ch);
+    if (LIKELY(ch->n == 2))
+        put_two_in_order(ch);
+    else
+        put_in_order(ch);
     int result = attempt(ch, out);
     if (ch->order != few)
         free(ch->order);
