@@ -147,9 +147,10 @@ static void body_run_with_report(void *arg)
 static void test_the_end_of_a_run_reports_if_asked(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"mote: 2 tasks are left\n", "(wait_at_gate): waiting to receive from channel"};
+    static const char *const texts[] = {"mote: 2 tasks are left\n", "(wait_at_gate)",
+                                        "waiting to receive from channel"};
     assert_says(body_run, NULL, 0);
-    assert_says(body_run_with_report, texts, 2);
+    assert_says(body_run_with_report, texts, 3);
 }
 
 static size_t told;
