@@ -398,23 +398,21 @@ static void empty_spare(void)
 
 struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home *h, void *arg), void *arg)
 {
-    struct task *waiting = NULL, **end = &waiting;
+    struct task *waiting = NULL;
     trim_private();
     empty_spare();
     for (struct home *h = cache->spare[1]; h; h = h->next_spare)
         home_trim(h, 0);
     if (atom_load_acq(&homes.mode) != HOME_SHARED) /* [H turned] pairs with turn_mode */
         return NULL;
-    unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
-    for (unsigned i = 1; i <= copied; i++) {
+    unsigned copied = atom_load_acq(&homes.copied);      /* [H made] pairs with make_group */
+    for (unsigned i = 1; i <= copied && !waiting; i++) { /* as soon as somebody waits, he goes first */
         struct home *h = &homes.at[i];
         if (!home_acquire(h))
             continue;
         if (h->occupant || !h->empty)
             empty(h, arg);
-        *end = home_release(h);
-        while (*end)
-            end = &(*end)->next;
+        waiting = home_release(h);
     }
     return waiting;
 }

@@ -210,7 +210,8 @@ static inline struct task *home_vacate(struct home_cache *cache, struct home *h)
 void home_cache_flush(struct home_cache *cache);
 
 /* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. In mode SHARED
- * `empty` sees to each, held, which isn't empty yet. Returns what home_release would, of all of them. */
+ * `empty` sees to each, held, which isn't empty yet, until somebody waits for the one it was at. Returns what home_release
+ * would. */
 struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home *h, void *arg), void *arg);
 /* The same for one home that the caller holds; `live` bytes below the top stay. */
 void home_trim(struct home *h, size_t live);
