@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -12,12 +13,16 @@
 #include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
+static bool seen; /* calls are, as found out before there are workers */
+
+/* By a thread whose calls aren't seen; they wouldn't be afterwards. */
 static bool sees_calls(void)
 {
 #if defined(__x86_64__)
@@ -59,6 +64,35 @@ static void call_recvmsg(void)
     after += (int)recvmsg(ends[0], &m, 0);
 }
 
+static void await_zero(pid_t child)
+{
+    int status = -1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void start_processes(void)
+{
+    pid_t child;
+    char *const args[] = {"true", NULL};
+    CHECK(system("exit 0") == 0);
+    CHECK(posix_spawnp(&child, "true", NULL, NULL, args, environ) == 0);
+    await_zero(child);
+    child = fork();
+    if (child == 0)
+        _exit(getppid() > 0 ? 0 : 1);
+    await_zero(child);
+    child = vfork();
+    if (child == 0)
+        _exit(0);
+    await_zero(child);
+}
+
+static void call_after_vfork(void)
+{
+    start_processes();
+    call_read();
+}
+
 static void test_system_calls_are_reported(void **state)
 {
     (void)state;
@@ -69,6 +103,7 @@ static void test_system_calls_are_reported(void **state)
     expect(call_write, " called write with argument 2 on the stack of ", " call_write+0x");
     expect(call_readv, " called readv with argument 2 on the stack of ", " call_readv+0x");
     expect(call_recvmsg, " called recvmsg with argument 2 on the stack of ", " call_recvmsg+0x");
+    expect(call_after_vfork, " called read with argument 2 on the stack of ", " call_read+0x");
 }
 
 static void fail_to_read(void)
@@ -151,29 +186,6 @@ static void wait_with_masks(void)
     CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
 }
 
-static void await_zero(pid_t child)
-{
-    int status = -1;
-    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
-}
-
-static void start_processes(void)
-{
-    pid_t child;
-    char *const args[] = {"true", NULL};
-    CHECK(system("exit 0") == 0);
-    CHECK(posix_spawnp(&child, "true", NULL, NULL, args, environ) == 0);
-    await_zero(child);
-    child = fork();
-    if (child == 0)
-        _exit(getppid() > 0 ? 0 : 1);
-    await_zero(child);
-    child = vfork();
-    if (child == 0)
-        _exit(0);
-    await_zero(child);
-}
-
 static void *add_one(void *arg)
 {
     ++*(int *)arg;
@@ -187,17 +199,74 @@ static void make_thread(void)
     CHECK(pthread_create(&thread, NULL, add_one, &n) == 0 && pthread_join(thread, NULL) == 0 && n == 2);
 }
 
-/* After calls that must be made where they stand others aren't seen for a while: also what these did must not kill anybody. */
+/* A stack of its own for a child, with and without the parent's memory. */
+static int exit_with(void *arg) { _exit(*(int *)arg); }
+
+static void begin_on_stack(int flags)
+{
+    static char stack[64 << 10] __attribute__((aligned(16)));
+    int code = 7, status = -1;
+    pid_t child = clone(exit_with, stack + sizeof stack, flags | SIGCHLD, &code);
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+/* A handler may run on any thread as soon as it is installed: it never blocks SIGSYS, also after a fork, vfork or a thread. */
 static void start_and_handle(void)
 {
     sigset_t all;
+    struct sigaction act;
     sigfillset(&all);
     signals = 0;
-    handle(SIGUSR2); /* after fork, vfork and a thread */
+    handle(SIGUSR2);
+    CHECK(sigaction(SIGUSR2, NULL, &act) == 0 && sigismember(&act.sa_mask, SIGTERM) == 1);
+    CHECK(!seen || sigismember(&act.sa_mask, SIGSYS) == 0);
     CHECK(pthread_sigmask(SIG_BLOCK, &all, NULL) == 0);
     mote_yield();
     CHECK(pthread_sigmask(SIG_UNBLOCK, &all, NULL) == 0 && raise(SIGUSR2) == 0 && signals == 1);
 }
+
+#if defined(__x86_64__)
+/* The kernel keeps the registers of arguments, and compilers rely on it. */
+static void keep_registers(void)
+{
+    sigset_t none;
+    const struct timespec now = {0, 0};
+    const void *mask = &none, *time = &now, *fds = NULL;
+    unsigned long n = 0, size = 8, result = SYS_ppoll;
+    sigfillset(&none);
+    register const void *r10 __asm__("r10") = mask;
+    register unsigned long r8 __asm__("r8") = size, r9 __asm__("r9") = 9;
+    __asm__ volatile("syscall"
+                     : "+a"(result), "+D"(fds), "+S"(n), "+d"(time), "+r"(r10), "+r"(r8), "+r"(r9)
+                     :
+                     : "rcx", "r11", "memory");
+    CHECK(result == 0 && fds == NULL && n == 0 && time == &now && r10 == mask && r8 == size && r9 == 9);
+}
+
+/* Kernels may lack it: then it is a fault. */
+static long getpid_as_32_bit(void)
+{
+    long result = 20;
+    __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+    return result;
+}
+
+static void call_as_32_bit(void)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGSEGV, SIG_DFL);
+        _exit(getpid_as_32_bit() == getpid() ? 0 : 1);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    if (WIFEXITED(status))
+        CHECK(WEXITSTATUS(status) == 0 && getpid_as_32_bit() == getpid());
+}
+#else
+static void keep_registers(void) {}
+static void call_as_32_bit(void) {}
+#endif
 
 static void call_the_kernel(void *arg)
 {
@@ -215,7 +284,11 @@ static void call_the_kernel(void *arg)
     wait_with_masks();
     start_processes();
     make_thread();
+    begin_on_stack(0);
+    begin_on_stack(CLONE_VM | CLONE_VFORK);
     start_and_handle();
+    keep_registers();
+    call_as_32_bit();
 }
 
 /* libuv's handlers block every signal, whoever has the library install them. */
@@ -259,13 +332,13 @@ static void be_notified(void)
 
 static void call_in_child(void *arg)
 {
+    seen = sees_calls();
     handle(SIGUSR1); /* before the runtime: on its workers, too, it must not block what they need */
     CHECK(mote_start(arg) == 0);
     const mote_attr pinned = {.pinned = true};
     CHECK(mote_join(mote_spawn_with(&pinned, call_the_kernel, NULL), NULL) == 0);
     signals = 0;
     CHECK(mote_join(mote_spawn(call_the_kernel, NULL), NULL) == 0);
-    signals = 0;
     signals = 0;
     CHECK(mote_join(mote_spawn(raise, SIGUSR1), NULL) == 0 && signals == 1);
     be_notified();

@@ -34,12 +34,47 @@ dispatch_call:
         nop                     /* unwinders look at the byte before */
 dispatch_resume:
         .cfi_startproc
-        .cfi_def_cfa rsp, 136
-        .cfi_offset rip, -136
+        .cfi_def_cfa rsp, 176
+        .cfi_offset rip, -176
         syscall
-        ret     $128
+.Lback: movq    8(%rsp), %rdi
+        movq    16(%rsp), %rsi
+        movq    24(%rsp), %r10
+        movq    32(%rsp), %r8
+        movq    40(%rsp), %r9
+        ret     $168
         .cfi_endproc
         .size   dispatch_resume, . - dispatch_resume
+
+        .globl  dispatch_resume_foreign
+        .hidden dispatch_resume_foreign
+        .type   dispatch_resume_foreign, @function
+        .p2align 4
+        nop
+dispatch_resume_foreign:
+        .cfi_startproc
+        .cfi_def_cfa rsp, 176
+        .cfi_offset rip, -176
+        int     $0x80
+        jmp     .Lback
+        .cfi_endproc
+        .size   dispatch_resume_foreign, . - dispatch_resume_foreign
+
+        .globl  dispatch_resume_twice
+        .hidden dispatch_resume_twice
+        .hidden dispatch_place
+        .type   dispatch_resume_twice, @function
+        .p2align 4
+        nop
+dispatch_resume_twice:
+        .cfi_startproc
+        .cfi_undefined rip
+        syscall
+        movq    dispatch_place@gottpoff(%rip), %rcx
+        movq    %fs:(%rcx), %rcx
+        jmp     *%rcx
+        .cfi_endproc
+        .size   dispatch_resume_twice, . - dispatch_resume_twice
 
         .globl  dispatch_restore
         .hidden dispatch_restore

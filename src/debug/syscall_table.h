@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* syscall_table - what check mode knows of the kernel's calls.
- * Job:    which arguments of a call are addresses that the kernel uses, and from where the call may be made.
+ * Job:    which arguments of a call are addresses that the kernel uses, and which lie behind them.
  * Callers: debug/syscalls.c only.
  */
 #ifndef DEBUG_SYSCALL_TABLE_H
@@ -8,7 +8,6 @@
 
 #include <stdint.h>
 
-enum made { THERE, AT_ITS_PLACE, CLONE, CLONE3 }; /* see syscalls.c, SY3 */
 enum vector { NONE, VECTOR, MESSAGE, MESSAGES };
 
 struct syscall {
@@ -16,10 +15,9 @@ struct syscall {
     short number;
     uint8_t addresses; /* a bit for each argument */
     uint8_t vector;    /* of argument 2 */
-    uint8_t made;
 };
 
-/* Never NULL: of unknown calls nothing is known, and they may be made from anywhere. */
+/* Never NULL: of unknown calls nothing is known. */
 const struct syscall *syscall_find(long number);
 
 #endif

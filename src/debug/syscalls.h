@@ -21,7 +21,7 @@ void syscalls_stop(void);
 void syscalls_enter(void);
 void syscalls_leave(void);
 
-/* They are seen, or are not, for the time being. Calls of which the kernel must see the original place end that, too. */
+/* They are seen, or are not, for the time being. */
 void syscalls_watch(void);
 void syscalls_ignore(void);
 
