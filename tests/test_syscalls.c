@@ -32,7 +32,7 @@ static bool sees_calls(void)
 #endif
 }
 
-static void call_read(void)
+static NOINLINE void call_read(void)
 {
     int ends[2];
     CHECK(pipe(ends) == 0 && write(ends[1], "abc", 3) == 3);
