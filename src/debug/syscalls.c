@@ -5,7 +5,10 @@
  *         changed by syscall_pass.c, without it; and handlers that were installed before the runtime began, by tasks, or by the
  *         library for any thread (sched_calls_begin), don't block it.
  *         SY5 calls are handed over only while a task runs on the thread, and when the last look at SIGSYS found our own handler:
- *         a test library may put its own there for each test (cmocka does) while the workers sleep.
+ *         a test library may put its own there for each test (cmocka does) while the workers sleep; a task that runs then and
+ *         makes a call ends in that handler.
+ *         SY6 who puts our handler back by signal() loses its flags. What comes before the next look is handled all the same: then
+ *         SIGSYS is blocked in the handler, and the kernel has told nothing but where the call was.
  * Why:    an address in another task's home is a mistake at any time, also when that task runs now: it may park before the kernel
  *         looks. So what counts is the address, and not whether the memory is accessible.
  * Rejected: ptrace and seccomp's notifications (children inherit the filter; a process beside us); libc's functions in place of
@@ -23,7 +26,6 @@
 #include "sched/proc.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/prctl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -71,7 +73,7 @@ static bool is_ours(void)
     struct signal_action now;
     uint32_t untold = 0;
     if (set_action(SIGSYS, NULL, &now) == 0 && now.handler == ours.handler)
-        return now.flags == ours.flags || set_action(SIGSYS, &ours, NULL) == 0; /* signal() keeps the handler alone */
+        return now.flags == ours.flags || set_action(SIGSYS, &ours, NULL) == 0; /* SY6 */
     if (atom_cas_seq(&told, &untold, 1))                                        /* seq: a message, once */
         msg_print("stackcheck: SIGSYS has another handler, so what system calls do to stacks is not seen meanwhile");
     return false;
@@ -170,11 +172,22 @@ static void pass_on(int signal, siginfo_t *info, void *context)
     syscalls_direct(SYS_tgkill, getpid(), syscalls_direct(SYS_gettid, 0, 0, 0, 0, 0, 0), SIGSYS, 0, 0, 0);
 }
 
+/* SY6: called without our flags. From here on it is as it should be. */
+static bool lost_flags(void)
+{
+    uint64_t old = 0;
+    change_sigsys(SIG_UNBLOCK, &old);
+    return old & SIGNAL_BIT(SIGSYS) && is_ours();
+}
+
+/* 32-bit programs' way: other numbers, other registers. */
+static bool is_foreign(const greg_t *regs) { return ((const uint8_t *)(uintptr_t)regs[REG_RIP])[-2] == 0xcd; }
+
 static void on_call(int signal, siginfo_t *info, void *arg)
 {
     ucontext_t *context = arg;
     const greg_t *regs = context->uc_mcontext.gregs;
-    if (info->si_code != DISPATCHED) {
+    if (lost_flags() ? !block : info->si_code != DISPATCHED) {
         pass_on(signal, info, context);
         return;
     }
@@ -183,8 +196,8 @@ static void on_call(int signal, siginfo_t *info, void *arg)
         .number = regs[REG_RAX],
         .arg = {regs[REG_RDI], regs[REG_RSI], regs[REG_RDX], regs[REG_R10], regs[REG_R8], regs[REG_R9]},
     };
-    if (info->si_arch != AUDIT_ARCH_X86_64) {
-        syscall_pass_foreign(&t); /* other numbers, other registers */
+    if (is_foreign(regs)) {
+        syscall_pass_foreign(&t);
         return;
     }
     look_at_arguments(&t);
