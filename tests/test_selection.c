@@ -191,6 +191,56 @@ static void test_deadlines_race_with_wakers(void **state)
     run_in_each_setting(race_with_deadlines);
 }
 
+/* Deadlines that have passed by the time a call could wait, one after the other: others have their turns all the same. */
+
+static _Atomic bool enough;
+
+static void say_enough(void) { enough = true; }
+
+enum { BY_SELECT, BY_CHANNEL, BY_GROUP, BY_SEMAPHORE, BY_CONDITION, WAYS };
+
+static void wait_too_late(int way, mote_chan(int) c, mote_mutex *mutex)
+{
+    static mote_cond cond;
+    static mote_sem none;
+    int v;
+    if (way == BY_SELECT)
+        CHECK(mote_select_n(&MOTE_RECV(c, &v), 1, 1) == -ETIMEDOUT);
+    else if (way == BY_CHANNEL)
+        CHECK(mote_recv_until(c, &v, 1) == -ETIMEDOUT);
+    else if (way == BY_GROUP)
+        CHECK(mote_wg_wait_until(&group, 1) == -ETIMEDOUT);
+    else if (way == BY_SEMAPHORE)
+        CHECK(mote_sem_acquire_until(&none, 1, 1) == -ETIMEDOUT);
+    else
+        CHECK(mote_cond_wait_until(&cond, mutex, 1) == -ETIMEDOUT);
+}
+
+static void be_late_again_and_again(void *arg)
+{
+    (void)arg;
+    static mote_mutex mutex;
+    mote_chan(int) c = mote_chan_make(int, 0);
+    group = (mote_wg){0};
+    mote_wg_add(&group, 1);
+    mote_mutex_lock(&mutex);
+    for (int way = 0; way < WAYS; way++) {
+        enough = false;
+        CHECK(mote_go(say_enough) == 0);
+        while (!enough)
+            wait_too_late(way, c, &mutex);
+    }
+    mote_mutex_unlock(&mutex);
+    mote_wg_done(&group);
+    mote_chan_free(c);
+}
+
+static void test_short_waits_let_others_run(void **state)
+{
+    (void)state;
+    run_with(&one_proc, be_late_again_and_again, NULL);
+}
+
 /* Selects against each other and against closing: every element that was sent is received, once. */
 
 enum { CHANNELS = 3, SENDERS = 4, RECEIVERS = 4 };
@@ -378,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_sends_and_receives_with_a_deadline),
         cmocka_unit_test(test_waits_for_groups_with_a_deadline),
         cmocka_unit_test(test_deadlines_race_with_wakers),
+        cmocka_unit_test(test_short_waits_let_others_run),
         cmocka_unit_test(test_selects_against_each_other),
         cmocka_unit_test(test_closing_against_selects),
         cmocka_unit_test(test_threads_and_tasks_select_together),

@@ -62,6 +62,8 @@ static int wait_and_relock(mote_cond *cond, mote_mutex *mutex, struct limit limi
     if (error == 0)
         mutex_unlock((struct mutex *)mutex);
     lock_drop(&c->lock);
+    if (error == -ETIMEDOUT)
+        limit_missed(limit);
     if (error < 0)
         return error;
     error = limit_finish(limit, &w);

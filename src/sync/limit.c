@@ -61,5 +61,7 @@ int limit_wait(struct limit limit, struct waiting *w)
     }
     int error = limit_queue(limit, w);
     lock_drop(w->lock);
+    if (UNLIKELY(error == -ETIMEDOUT))
+        limit_missed(limit);
     return error < 0 ? error : limit_finish(limit, w);
 }

@@ -55,6 +55,14 @@ void limit_watch(struct selection *s, unsigned i, mote_ctx *ctx);
 /* Puts the caller into the queue; the lock is held, and stays so. -ETIMEDOUT: the deadline has passed; -ENOMEM; -ESHUTDOWN. */
 int limit_queue(struct limit limit, struct waiting *w);
 
+/* For who was told so, with the lock released: others get their turn all the same. A loop of waits that are shorter than the way to
+ * them would have a worker to itself. Switches. */
+static inline void limit_missed(struct limit limit)
+{
+    if (limit.deadline > 0)
+        mote_yield();
+}
+
 /* Then, with the lock released: waits. 0; -ETIMEDOUT, -ECANCELED, -ESHUTDOWN as the limit has it. Switches. */
 int limit_finish(struct limit limit, struct waiting *w);
 

@@ -300,7 +300,10 @@ PUBLIC int mote_select_n(mote_case *cases, int n, int64_t deadline)
     result = begin(&ch, &s);
     if (result == WAITS && s)
         return finish(&ch, s, selection_wait(s, ch.deadline, what_for(&ch)));
-    return result == ch.late ? too_late(&ch) : result;
+    if (result != ch.late)
+        return result;
+    limit_missed(limit_until(ch.deadline));
+    return too_late(&ch);
 }
 
 PUBLIC int mote__select(mote_case *cases, int n, int *status)

@@ -21,5 +21,5 @@ function(mote_test)
   math(EXPR limit "${arg_TIMEOUT} * ${MOTE_TEST_PATIENCE}")
   add_test(NAME ${arg_NAME} COMMAND ${mote_launcher} $<TARGET_FILE:${arg_TARGET}> ${arg_ARGS})
   set_tests_properties(${arg_NAME} PROPERTIES
-    TIMEOUT ${limit} LABELS "${arg_LABEL}" ENVIRONMENT "${MOTE_TEST_ENVIRONMENT}")
+    TIMEOUT ${limit} LABELS "${arg_LABEL}" ENVIRONMENT "${MOTE_TEST_ENVIRONMENT};MOTE_TEST_LIMIT=${limit}")
 endfunction()

@@ -50,6 +50,7 @@ void sched_block_put(unsigned class, void *block)
 int sched_timer_add(struct timer *t) { return timer_add(&waits_timers, t); }
 
 int64_t mote_now(void) { return 0; }
+void mote_yield(void) {}
 
 bool sched_thread_wait(struct task *self, int64_t deadline)
 {
