@@ -166,6 +166,27 @@ static void test_pinned_task_may_send_pointers_to_its_locals(void **state)
     run_with(&one_proc, send_own_locals, NULL);
 }
 
+static int asked;
+
+static mote_chan(int) give(mote_chan(int) c)
+{
+    asked++;
+    return c;
+}
+
+static void test_a_reference_evaluates_its_channel_once(void **state)
+{
+    (void)state;
+    mote_chan(int) c = mote_chan_make(int, 1);
+    mote_chan(int) same = mote_chan_ref(give(c));
+    mote_chan_ref(c);
+    assert_true(same == c && asked == 1);
+    mote_chan_free(c);
+    mote_chan_free(c);
+    assert_int_equal(mote_send(same, 1), 0);
+    mote_chan_free(same);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_range_may_be_left_early),
         cmocka_unit_test(test_pointer_to_a_copied_tasks_local_is_refused),
         cmocka_unit_test(test_pinned_task_may_send_pointers_to_its_locals),
+        cmocka_unit_test(test_a_reference_evaluates_its_channel_once),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

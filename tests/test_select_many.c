@@ -127,10 +127,47 @@ static void test_a_wait_in_very_many_queues_leaves_them_all(void **state)
     CHECK(mote_stop(MOTE_FOREVER) == 0);
 }
 
+/* Each case keeps the value that it was made with, also in a loop. */
+struct pair {
+    int a, b;
+};
+
+static void fill_in_a_loop(void *arg)
+{
+    (void)arg;
+    enum { N = 40 };
+    mote_chan(int) c[N];
+    mote_chan(struct pair) d[N];
+    mote_case cases[2 * N];
+    for (int i = 0; i < N; i++) {
+        CHECK((c[i] = mote_chan_make(int, 1)) && (d[i] = mote_chan_make(struct pair, 1)));
+        cases[i] = MOTE_SEND(c[i], 100 + i);
+        cases[N + i] = MOTE_SEND(d[i], (struct pair){i, -i});
+    }
+    for (int i = 0; i < 2 * N; i++)
+        CHECK(mote_select_n(cases, 2 * N, MOTE_FOREVER) >= 0);
+    CHECK(mote_select_n(cases, 2 * N, 0) == -ETIMEDOUT);
+    for (int i = 0; i < N; i++) {
+        int v;
+        struct pair p;
+        CHECK(mote_try_recv(c[i], &v) == 0 && v == 100 + i);
+        CHECK(mote_try_recv(d[i], &p) == 0 && p.a == i && p.b == -i);
+        mote_chan_free(c[i]);
+        mote_chan_free(d[i]);
+    }
+}
+
+static void test_values_of_cases_that_a_loop_makes(void **state)
+{
+    (void)state;
+    fill_in_a_loop(NULL);
+    run_with(&two_procs, fill_in_a_loop, NULL);
+}
+
 static void test_one_more_is_refused(void **state)
 {
     (void)state;
-    mote_case *cases = calloc(MOTE_CASES_MAX + 1, sizeof *cases); /* receives from null channels */
+    mote_case *cases = calloc(MOTE_CASES_MAX + 1, sizeof *cases); /* never ready */
     assert_non_null(cases);
     assert_int_equal(mote_select_n(cases, MOTE_CASES_MAX + 1, 0), -EINVAL);
     assert_int_equal(mote_select_n(cases, MOTE_CASES_MAX, 0), -ETIMEDOUT);
@@ -142,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_cases),
         cmocka_unit_test(test_a_wait_in_very_many_queues_leaves_them_all),
+        cmocka_unit_test(test_values_of_cases_that_a_loop_makes),
         cmocka_unit_test(test_one_more_is_refused),
     };
     watchdog(60);

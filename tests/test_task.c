@@ -75,6 +75,47 @@ static void test_arguments_of_every_type_are_passed_by_value(void **state)
     run_with(&two_procs, pass_arguments, NULL);
 }
 
+/* What is made among the arguments lives as long as in an ordinary call. */
+struct job {
+    int number;
+    const char *name;
+};
+
+static void do_job(const struct job *job)
+{
+    CHECK(job->name[0] == 'a' + job->number);
+    ran++;
+}
+
+static int give_number(const struct job *job) { return job->number; }
+
+static void pass_literals(void *arg)
+{
+    (void)arg;
+    ran = 0;
+    int v, got = 0;
+    intptr_t number;
+    mote_group group = {0};
+    mote_chan(int) c = mote_chan_make(int, 1);
+    CHECK(mote_go(do_job, (&(struct job){1, "b"})) == 0 && mote_go(do_job, (&(struct job){2, "c"})) == 0);
+    CHECK(mote_group_go(&group, give_number, (&(struct job){0, "a"})) == 0);
+    CHECK(mote_group_go_until(&group, MOTE_FOREVER, do_job, (&(struct job){4, "e"})) == 0);
+    CHECK(mote_select(MOTE_RECV(c, &v), MOTE_SEND_FROM(c, (&(int){5}))) == 1);
+    CHECK(mote_select(MOTE_RECV(c, &got), MOTE_SEND_FROM((mote_chan(int))NULL, (&(int){6}))) == 0 && got == 5);
+    mote_task *one = mote_spawn(give_number, (&(struct job){7, "h"}));
+    mote_task *other = mote_spawn_with((&(mote_attr){.name = "other"}), give_number, (&(struct job){8, "i"}));
+    CHECK(mote_join(one, &number) == 0 && number == 7 && mote_join(other, &number) == 0 && number == 8);
+    CHECK(mote_group_wait(&group) == 0);
+    await(3);
+    mote_chan_free(c);
+}
+
+static void test_arguments_may_be_literals(void **state)
+{
+    (void)state;
+    run_with(&one_proc, pass_literals, NULL); /* this task is pinned */
+}
+
 static void remember(int n) { ran += n; }
 
 static void pass_changing(void *arg)
@@ -272,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arguments_of_every_type_are_passed_by_value),
+        cmocka_unit_test(test_arguments_may_be_literals),
         cmocka_unit_test(test_arguments_are_taken_at_the_call),
         cmocka_unit_test(test_each_task_may_start_the_next),
         cmocka_unit_test(test_a_daisy_chain_of_channels_passes_one_number),

@@ -20,6 +20,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __cplusplus
+#include <type_traits>
+#endif
 
 struct mote__chan;
 
@@ -31,6 +34,7 @@ typedef struct mote_case {
     struct mote__chan *mote__chan;
     union {
         void *mote__value;
+        char mote__word[8]; /* a small element itself */
         int64_t mote__ns;
     };
 } mote_case;
@@ -53,7 +57,7 @@ int mote__select(mote_case *cases, int n, int *status);
 int mote__chan_close(struct mote__chan *c);
 size_t mote__chan_len(struct mote__chan *c);
 size_t mote__chan_cap(struct mote__chan *c);
-void mote__chan_ref(struct mote__chan *c);
+struct mote__chan *mote__chan_ref(struct mote__chan *c);
 void mote__chan_free(struct mote__chan *c);
 
 #ifdef __cplusplus
@@ -104,9 +108,9 @@ void mote__chan_free(struct mote__chan *c);
  *     case 2: ... neither could be done for 5 ms
  *     }
  *
- * A case with a null channel is never ready; one with a closed channel is. A channel may stand in several cases. Channels
+ * A case with a null channel is never ready, nor is one that is all zero; one with a closed channel is. A channel may stand in several cases. Channels
  * must stay alive until the call has returned: hold a reference for each task that selects. Errors: -ENOMEM, with nothing
- * done; -EINVAL for a case that no macro has made. May switch; with MOTE_DEFAULT it never does. */
+ * done; -EINVAL for another case that no macro has made. May switch; with MOTE_DEFAULT it never does. */
 #define mote_select(...) MOTE__SELECT(NULL, __VA_ARGS__)
 
 /* The same; *status (an int) becomes how the send or receive ended: 0, or -EPIPE when its channel is closed; the context's
@@ -116,8 +120,9 @@ void mote__chan_free(struct mote__chan *c);
 /* A case that receives, as mote_recv does; ptr may be NULL. */
 #define MOTE_RECV(c, ptr) MOTE__CASE(MOTE__CASE_RECV, MOTE__CHAN(c), (void *)MOTE__AS_POINTER(MOTE__ELEMENT(c), ptr))
 
-/* A case that sends a value, as mote_send does. In an array for mote_select_n the value lives as long as the block where this
- * stands, and in C++ it can't stand in one. */
+/* A case that sends a value, as mote_send does. One of up to 8 bytes is kept in the case itself; a larger one lives as long as the
+ * block where this stands, so in a loop that fills an array for mote_select_n each would be the last one's: use MOTE_SEND_FROM
+ * there. In C++ a larger one, or one that can't be copied as bytes, can't stand in an array at all. */
 #define MOTE_SEND(c, ...) MOTE__SEND_CASE(c, __VA_ARGS__)
 
 /* The same, of a value that lies where ptr points until the call has returned. */
@@ -155,7 +160,7 @@ int mote_select_n(mote_case *cases, int n, int64_t deadline);
 #define mote_chan_cap(c) mote__chan_cap(MOTE__CHAN(c))
 
 /* One more reference, for another owner; returns c. */
-#define mote_chan_ref(c) (mote__chan_ref(MOTE__CHAN(c)), (c))
+#define mote_chan_ref(c) MOTE__SAME(c, mote__chan_ref(MOTE__CHAN(c)))
 
 /* Drops a reference; the last one frees the channel, with what is buffered in it. NULL is ignored. Nobody may be waiting on
  * it then: that stops the program. Never switches. */
@@ -164,20 +169,43 @@ int mote_select_n(mote_case *cases, int n, int64_t deadline);
 /* Declares v and runs the block for each element, until the channel is closed and drained. May switch. */
 #define mote_chan_range(c, v) for (MOTE__ELEMENT(c) v; mote_recv(c, &v) == 0;) // NOLINT(bugprone-macro-parentheses)
 
-enum { MOTE__CASE_RECV, MOTE__CASE_SEND, MOTE__CASE_DEFAULT, MOTE__CASE_AFTER, MOTE__CASE_DONE };
-
-#define MOTE__AS_POINTER(T, ptr)                                                                                       \
-    __extension__({                                                                                                    \
-        __typeof__(T) *mote__pointer = (ptr);                                                                          \
-        mote__pointer;                                                                                                 \
-    })
+enum {
+    MOTE__CASE_NONE, /* a zeroed one: never ready */
+    MOTE__CASE_RECV,
+    MOTE__CASE_SEND,
+    MOTE__CASE_SEND_WORD,
+    MOTE__CASE_DEFAULT,
+    MOTE__CASE_AFTER,
+    MOTE__CASE_DONE,
+};
 
 #ifndef __cplusplus
 
+#define MOTE__SAME(c, made) ((__typeof__(c))(made))
+/* Checked in a call that is never made, and then used where it stands: what it points to, a compound literal perhaps, lives on. */
+#define MOTE__AS_POINTER(T, ptr)                                                                                       \
+    (sizeof(__extension__({                                                                                            \
+        __typeof__(T) *mote__pointer = (ptr);                                                                          \
+        mote__pointer;                                                                                                 \
+    }))                                                                                                                \
+         ? (void *)(uintptr_t)(ptr)                                                                                    \
+         : NULL)
+
 #define MOTE__CASE(kind, c, value) ((mote_case){(kind), 0, (c), {(value)}})
 #define MOTE__TIMED_CASE(ns) ((mote_case){MOTE__CASE_AFTER, 0, NULL, {.mote__ns = (ns)}})
-/* The array lives as long as the block where it stands; the value has the element's type before it is put there. */
 #define MOTE__SEND_CASE(c, ...)                                                                                        \
+    __builtin_choose_expr(sizeof(MOTE__ELEMENT(c)) <= 8, MOTE__SEND_WORD_CASE(c, __VA_ARGS__),                         \
+                          MOTE__SEND_BLOCK_CASE(c, __VA_ARGS__))
+/* The value has the element's type before it is put anywhere. */
+#define MOTE__SEND_WORD_CASE(c, ...)                                                                                   \
+    __extension__({                                                                                                    \
+        MOTE__ELEMENT(c) mote__value = (__VA_ARGS__);                                                                  \
+        mote_case mote__made = MOTE__CASE(MOTE__CASE_SEND_WORD, MOTE__CHAN(c), NULL);                                  \
+        __builtin_memcpy(mote__made.mote__word, &mote__value, sizeof mote__value <= 8 ? sizeof mote__value : 0);       \
+        mote__made;                                                                                                    \
+    })
+/* The array lives as long as the block where it stands. */
+#define MOTE__SEND_BLOCK_CASE(c, ...)                                                                                  \
     MOTE__CASE(MOTE__CASE_SEND, MOTE__CHAN(c), (MOTE__ELEMENT(c)[1]){__extension__({                                   \
                    MOTE__ELEMENT(c) mote__value = (__VA_ARGS__);                                                       \
                    mote__value;                                                                                        \
@@ -189,6 +217,13 @@ enum { MOTE__CASE_RECV, MOTE__CASE_SEND, MOTE__CASE_DEFAULT, MOTE__CASE_AFTER, M
     })
 
 #else
+
+#define MOTE__SAME(c, made) ((std::decay<decltype(c)>::type)(made))
+#define MOTE__AS_POINTER(T, ptr)                                                                                       \
+    __extension__({                                                                                                    \
+        __typeof__(T) *mote__pointer = (ptr);                                                                          \
+        mote__pointer;                                                                                                 \
+    })
 
 namespace mote_detail
 {
@@ -212,7 +247,21 @@ template <class T> struct sending {
     struct mote__chan *c;
     T value;
 };
-template <class T> inline sending<T> send_case(struct mote__chan *c, T value) { return sending<T>{c, value}; }
+template <class T> struct fits {
+    static constexpr bool value = sizeof(T) <= 8 && std::is_trivially_copyable<T>::value;
+};
+template <class T>
+inline typename std::enable_if<!fits<T>::value, sending<T>>::type send_case(struct mote__chan *c, T value)
+{
+    return sending<T>{c, value};
+}
+template <class T>
+inline typename std::enable_if<fits<T>::value, mote_case>::type send_case(struct mote__chan *c, T value)
+{
+    mote_case k = make_case(MOTE__CASE_SEND_WORD, c, NULL);
+    __builtin_memcpy(k.mote__word, &value, sizeof value);
+    return k;
+}
 inline mote_case as_case(const mote_case &k) { return k; }
 template <class T> inline mote_case as_case(const sending<T> &s)
 {

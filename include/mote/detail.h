@@ -51,7 +51,7 @@ struct mote_task *mote__spawn_with(const struct mote_attr *attr, const struct mo
                                    const intptr_t *args);
 int mote__group_go(struct mote_group *group, const struct mote__site *site, void (*fn)(void), const intptr_t *args);
 int mote__group_try_go(struct mote_group *group, const struct mote__site *site, void (*fn)(void), const intptr_t *args);
-int mote__group_go_until(const struct mote__group_place *place, const struct mote__site *site, void (*fn)(void),
+int mote__group_go_until(struct mote__group_place place, const struct mote__site *site, void (*fn)(void),
                          const intptr_t *args);
 void mote__blocking_end(char *section);
 #ifdef __cplusplus
@@ -90,60 +90,85 @@ void mote__blocking_end(char *section);
 #ifndef __cplusplus
 
 #define MOTE__IS_POINTER(a) (__builtin_classify_type(a) == 5 ? 1u : 0u)
-/* Floating, complex, struct and union values have no place among the arguments. */
+/* Floating, complex, struct and union values have no place among the arguments, nor has what is wider than a word. */
 #define MOTE__IS_WORD(a)                                                                                               \
     (__builtin_classify_type(a) != 8 && __builtin_classify_type(a) != 9 && __builtin_classify_type(a) != 12 &&         \
-     __builtin_classify_type(a) != 13)
+     __builtin_classify_type(a) != 13 && (MOTE__IS_POINTER(a) || sizeof(a) <= sizeof(intptr_t)))
 #define MOTE__ARG(a)                                                                                                   \
     ((intptr_t)(a) + 0 * (intptr_t)sizeof(struct {                                                                     \
                          _Static_assert(MOTE__IS_WORD(a), "a task's arguments are integers or pointers");              \
                          int mote__unused;                                                                             \
                      }))
 
-/* A call that is compiled and never made: it checks the arguments against fn's prototype. */
+/* Calls that are compiled and never made. The first checks the arguments against fn's prototype; what it gives is used by its type
+ * alone, so that each complaint comes once. The second passes the largest integer for each of them: only what is floating can't
+ * hold it, and there the compilers say so; a parameter that is an integer, an enum or a pointer takes it. */
 #define MOTE__CALL(f, ...) (f)(__VA_ARGS__)
+#define MOTE__CALL_WITH_LARGEST(...) (MOTE__FIRST(__VA_ARGS__, ))(MOTE__EACH(MOTE__LARGEST, __VA_ARGS__))
+#define MOTE__LARGEST(a) INTPTR_MAX
+#ifdef __clang__
+#define MOTE__NO_FLOATING_BEGIN                                                                                        \
+    _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wint-conversion\"")                          \
+        _Pragma("clang diagnostic ignored \"-Wconstant-conversion\"") _Pragma(                                         \
+            "clang diagnostic error \"-Wimplicit-const-int-float-conversion\"") /* not said where 0 is constant */     \
+        int mote__never = 0;                                                                                           \
+    if (mote__never)
+#define MOTE__NO_FLOATING_END _Pragma("clang diagnostic pop")
+#else
+#define MOTE__NO_FLOATING_BEGIN                                                                                        \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")                              \
+        _Pragma("GCC diagnostic ignored \"-Woverflow\"") _Pragma("GCC diagnostic ignored \"-Wrestrict\"")              \
+            _Pragma("GCC diagnostic error \"-Wfloat-conversion\"") if (0)
+#define MOTE__NO_FLOATING_END _Pragma("GCC diagnostic pop")
+#endif
 
-#define MOTE__RESULT_OF(call)                                                                                          \
-    (__builtin_types_compatible_p(__typeof__(call), void) ? MOTE__RESULT_NONE                                          \
-     : sizeof(__typeof__(call)) > 4                       ? MOTE__RESULT_WORD                                          \
-     : sizeof(__typeof__(call)) == 4                      ? MOTE__RESULT_I32 + MOTE__UNSIGNED(call)                    \
-     : sizeof(__typeof__(call)) == 2                      ? MOTE__RESULT_I16 + MOTE__UNSIGNED(call)                    \
-                                                          : MOTE__RESULT_I8 + MOTE__UNSIGNED(call))
-#define MOTE__VALUE(call) __builtin_choose_expr(__builtin_types_compatible_p(__typeof__(call), void), 0, call)
+#define MOTE__RESULT_OF(T)                                                                                             \
+    (__builtin_types_compatible_p(T, void) ? MOTE__RESULT_NONE                                                         \
+     : sizeof(T) > 4                       ? MOTE__RESULT_WORD                                                         \
+     : sizeof(T) == 4                      ? MOTE__RESULT_I32 + MOTE__UNSIGNED(T)                                      \
+     : sizeof(T) == 2                      ? MOTE__RESULT_I16 + MOTE__UNSIGNED(T)                                      \
+                                           : MOTE__RESULT_I8 + MOTE__UNSIGNED(T))
+#define MOTE__VALUE(T) __builtin_choose_expr(__builtin_types_compatible_p(T, void), 0, ((T(*)(void))0)())
 /* The type of a narrow result; int for every other, so that the comparison always compiles. */
-#define MOTE__NARROW_TYPE(call)                                                                                        \
-    __typeof__(__builtin_choose_expr(                                                                                  \
-        __builtin_types_compatible_p(__typeof__(call), void) || sizeof(__typeof__(call)) > 4, 0, call))
-#define MOTE__UNSIGNED(call) ((MOTE__NARROW_TYPE(call)) - 1 > (MOTE__NARROW_TYPE(call))0 ? 1u : 0u)
+#define MOTE__NARROW_TYPE(T)                                                                                           \
+    __typeof__(__builtin_choose_expr(__builtin_types_compatible_p(T, void) || sizeof(T) > 4, 0, ((T(*)(void))0)()))
+#define MOTE__UNSIGNED(T) ((MOTE__NARROW_TYPE(T)) - 1 > (MOTE__NARROW_TYPE(T))0 ? 1u : 0u)
 
 #define MOTE__SITE(flags, ...)                                                                                         \
-    (void)sizeof((void)MOTE__CALL(__VA_ARGS__), 0);                                                                    \
+    typedef __typeof__(MOTE__CALL(__VA_ARGS__)) mote__result;                                                          \
+    MOTE__NO_FLOATING_BEGIN(void) MOTE__CALL_WITH_LARGEST(__VA_ARGS__);                                                \
+    MOTE__NO_FLOATING_END                                                                                              \
     _Static_assert(MOTE__COUNT(__VA_ARGS__) <= MOTE__MAX_ARGS, "a task has at most six arguments");                    \
-    _Static_assert(MOTE__IS_WORD(MOTE__VALUE(MOTE__CALL(__VA_ARGS__))),                                                \
-                   "a task's result is void, an integer or a pointer");                                                \
+    _Static_assert(MOTE__IS_WORD(MOTE__VALUE(mote__result)), "a task's result is void, an integer or a pointer");      \
     static const struct mote__site mote__here = {MOTE__NAME(__VA_ARGS__), __FILE__, __LINE__,                          \
-                                                 MOTE__RESULT_OF(MOTE__CALL(__VA_ARGS__)) |                            \
-                                                     MOTE__COUNT(__VA_ARGS__) << 3 |                                   \
+                                                 MOTE__RESULT_OF(mote__result) | MOTE__COUNT(__VA_ARGS__) << 3 |       \
                                                      MOTE__BITS(MOTE__IS_POINTER, __VA_ARGS__) << 6 | (flags)}
 
 #define MOTE__FN(...) MOTE__FN_(__VA_ARGS__, )
 #define MOTE__FN_(f, ...) ((void (*)(void))(f))
 
-#define MOTE__SPAWN(how, flags, ...)                                                                                   \
+/* Only the site is in a block of its own: what is made among the arguments, a compound literal perhaps, lives as long as in a call. */
+#define MOTE__HERE(flags, ...)                                                                                         \
     __extension__({                                                                                                    \
         MOTE__SITE(flags, __VA_ARGS__);                                                                                \
-        how(&mote__here, MOTE__FN(__VA_ARGS__), (const intptr_t[7]){MOTE__EACH(MOTE__ARG, __VA_ARGS__)});              \
+        &mote__here;                                                                                                   \
     })
+#define MOTE__ARGUMENTS(...)                                                                                           \
+    (__extension__(const intptr_t[MOTE__COUNT(__VA_ARGS__) + !MOTE__COUNT(__VA_ARGS__)]){                              \
+        MOTE__EACH(MOTE__ARG, __VA_ARGS__)})
+#define MOTE__SPAWN(how, flags, ...)                                                                                   \
+    how(MOTE__HERE(flags, __VA_ARGS__), MOTE__FN(__VA_ARGS__), MOTE__ARGUMENTS(__VA_ARGS__))
 /* The same with something of that type that `how` wants first. */
 #define MOTE__SPAWN_BY(how, type, first, flags, ...)                                                                   \
-    __extension__({                                                                                                    \
-        MOTE__SITE(flags, __VA_ARGS__);                                                                                \
-        type mote__first = (first);                                                                                    \
-        how(mote__first, &mote__here, MOTE__FN(__VA_ARGS__), (const intptr_t[7]){MOTE__EACH(MOTE__ARG, __VA_ARGS__)}); \
-    })
+    how((first), MOTE__HERE(flags, __VA_ARGS__), MOTE__FN(__VA_ARGS__), MOTE__ARGUMENTS(__VA_ARGS__))
+#define MOTE__GROUP_PLACE(group, deadline) ((struct mote__group_place){(group), (deadline)})
+/* No block here either: 0, or it doesn't compile. */
 #define MOTE__CHECK_STATUS(...)                                                                                        \
-    _Static_assert(!MOTE__IS_POINTER(MOTE__VALUE(MOTE__CALL(__VA_ARGS__))),                                            \
-                   "the result of a group's task is void or an integer")
+    (0 * sizeof(struct {                                                                                               \
+         _Static_assert(!MOTE__IS_POINTER(MOTE__VALUE(__typeof__(MOTE__CALL(__VA_ARGS__)))),                           \
+                        "the result of a group's task is void or an integer");                                         \
+         int mote__unused;                                                                                             \
+     }))
 
 #else /* C++ has the types at hand */
 
@@ -170,19 +195,27 @@ template <class R> constexpr uint32_t result()
 }
 template <> constexpr uint32_t result<void>() { return MOTE__RESULT_NONE; }
 
-template <class... P> constexpr uint32_t pointers()
+template <class... P> struct pointers { // C++11 has no loops in constant expressions
+    static constexpr uint32_t bits = 0;
+};
+template <class P, class... More> struct pointers<P, More...> {
+    static constexpr uint32_t bits = (std::is_pointer<P>::value ? 1u : 0u) | pointers<More...>::bits << 1;
+};
+
+inline mote__group_place group_place(struct mote_group *group, int64_t deadline)
 {
-    uint32_t bits = 0, i = 0;
-    const bool is[] = {false, std::is_pointer<P>::value...};
-    for (; i < sizeof...(P); i++)
-        bits |= (uint32_t)is[i + 1] << i;
-    return bits;
+    mote__group_place place = {group, deadline};
+    return place;
 }
+
+template <class R> struct status {
+    static_assert(!std::is_pointer<R>::value, "the result of a group's task is void or an integer");
+};
 
 template <class F> struct prototype;
 template <class R, class... P> struct prototype<R (*)(P...)> {
     static_assert(std::is_void<R>::value || is_word<R>(), "a task's result is void, an integer or a pointer");
-    static constexpr uint32_t meta = result<R>() | (uint32_t)sizeof...(P) << 3 | pointers<P...>() << 6;
+    static constexpr uint32_t meta = result<R>() | (uint32_t)sizeof...(P) << 3 | pointers<P...>::bits << 6;
     template <class How, class... A>
     static auto start(How how, const mote__site *site, R (*fn)(P...), A... a)
         -> decltype(how(site, (void (*)(void))fn, (const intptr_t *)0))
@@ -221,9 +254,8 @@ template <class R, class... P> struct prototype<R (*)(P...) noexcept> : prototyp
                               const intptr_t *args) { return how(mote__first, site, fn, args); },                      \
                 &mote__here, __VA_ARGS__);                                                                             \
     })
-#define MOTE__CHECK_STATUS(...)                                                                                        \
-    static_assert(!std::is_pointer<decltype(MOTE__CALL(__VA_ARGS__))>::value,                                          \
-                  "the result of a group's task is void or an integer")
+#define MOTE__GROUP_PLACE(group, deadline) mote_detail::group_place((group), (deadline))
+#define MOTE__CHECK_STATUS(...) (0 * sizeof(mote_detail::status<decltype(MOTE__CALL(__VA_ARGS__))>))
 
 #endif
 
@@ -237,9 +269,6 @@ template <class R, class... P> struct prototype<R (*)(P...) noexcept> : prototyp
 
 #define MOTE__SPAWN_WITH(attr, ...) MOTE__SPAWN_BY(mote__spawn_with, const struct mote_attr *, attr, 0, __VA_ARGS__)
 #define MOTE__GROUP_GO(how, T, place, flags, ...)                                                                      \
-    __extension__({                                                                                                    \
-        MOTE__CHECK_STATUS(__VA_ARGS__);                                                                               \
-        MOTE__SPAWN_BY(how, T, place, MOTE__OWNED | (flags), __VA_ARGS__);                                             \
-    })
+    MOTE__SPAWN_BY(how, T, place, (uint32_t)(MOTE__OWNED | (flags) | MOTE__CHECK_STATUS(__VA_ARGS__)), __VA_ARGS__)
 
 #endif

@@ -60,10 +60,7 @@ void mote_group_init(mote_group *group, mote_ctx *parent);
 /* mote_group_go_until(group, deadline, fn, args...): waits until a deadline on mote_now's clock at most: -ETIMEDOUT; -ENOMEM,
  * too, when there is no memory to wait with. */
 #define mote_group_go_until(group, deadline, ...)                                                                      \
-    __extension__({                                                                                                    \
-        const struct mote__group_place mote__place = {(group), (deadline)};                                            \
-        MOTE__GROUP_GO(mote__group_go_until, const struct mote__group_place *, &mote__place, 0, __VA_ARGS__);          \
-    })
+    MOTE__GROUP_GO(mote__group_go_until, struct mote__group_place, MOTE__GROUP_PLACE(group, deadline), 0, __VA_ARGS__)
 
 /* At most n tasks of the group at a time; n below 1: any number. It may change at any time: more room lets those who wait for
  * it start at once; when there is less, tasks under way go on, and none is started until they are fewer. A task that starts

@@ -405,10 +405,11 @@ PUBLIC size_t mote__chan_len(struct mote__chan *c) { return c ? atom_load_rlx(&c
 
 PUBLIC size_t mote__chan_cap(struct mote__chan *c) { return c ? c->capacity : 0; }
 
-PUBLIC void mote__chan_ref(struct mote__chan *c)
+PUBLIC struct mote__chan *mote__chan_ref(struct mote__chan *c)
 {
     if (c)
         atom_add_rlx(&c->refs, 1); /* rlx: the caller has a reference already */
+    return c;
 }
 
 PUBLIC void mote__chan_free(struct mote__chan *c)

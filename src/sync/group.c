@@ -221,12 +221,12 @@ PUBLIC int mote__group_try_go(mote_group *group, const struct mote__site *site, 
     return sched_go_owned(site, fn, args, &g->owner);
 }
 
-PUBLIC int mote__group_go_until(const struct mote__group_place *place, const struct mote__site *site, void (*fn)(void),
+PUBLIC int mote__group_go_until(struct mote__group_place place, const struct mote__site *site, void (*fn)(void),
                                 const intptr_t *args)
 {
-    struct group *g = group_of(place->group);
+    struct group *g = group_of(place.group);
     struct waiting w = {.lock = &g->lock, .queue = &g->held, .wait_on = wait_for(WAIT_GROUP_PLACE, g)};
-    struct limit limit = limit_until(place->deadline);
+    struct limit limit = limit_until(place.deadline);
     limit.with_runtime = true; /* as wait_limited */
     lock_enter(&g->lock);
     if (is_full(g)) {

@@ -28,7 +28,14 @@ struct choice {
     int locks;
 };
 
-static bool has_channel(const mote_case *k) { return k->mote__chan && k->mote__kind <= MOTE__CASE_SEND; }
+static bool has_channel(const mote_case *k) { return k->mote__chan && k->mote__kind <= MOTE__CASE_SEND_WORD; }
+
+static bool sends(const mote_case *k) { return k->mote__kind != MOTE__CASE_RECV; } /* of those that have one */
+
+static const void *element_of(const mote_case *k)
+{
+    return k->mote__kind == MOTE__CASE_SEND_WORD ? k->mote__word : k->mote__value;
+}
 
 static mote_ctx *context_of(const mote_case *k) { return k->mote__value; }
 
@@ -38,13 +45,13 @@ static int look_at_cases(struct choice *ch)
     for (int i = 0; i < ch->n; i++) {
         mote_case *k = &ch->cases[i];
         int64_t at = MOTE_FOREVER;
-        if (k->mote__kind == MOTE__CASE_SEND && k->mote__chan && k->mote__chan->pointers)
-            sched_check_lent(*(void **)k->mote__value, "an address sent through a channel");
+        if (has_channel(k) && sends(k) && k->mote__chan->pointers)
+            sched_check_lent(*(void *const *)element_of(k), "an address sent through a channel");
         else if (k->mote__kind == MOTE__CASE_DEFAULT)
             at = INT64_MIN;
         else if (k->mote__kind == MOTE__CASE_AFTER && __builtin_add_overflow(mote_now(), k->mote__ns, &at))
             at = k->mote__ns > 0 ? MOTE_FOREVER : 0;
-        else if (k->mote__kind > MOTE__CASE_DONE)
+        else if (k->mote__kind < MOTE__CASE_NONE || k->mote__kind > MOTE__CASE_DONE)
             return -EINVAL;
         if (at < ch->deadline) {
             ch->deadline = at;
@@ -145,8 +152,7 @@ static bool is_ready(const mote_case *k)
 {
     if (k->mote__kind == MOTE__CASE_DONE)
         return context_err(context_of(k)) != 0;
-    return has_channel(k) &&
-           (k->mote__kind == MOTE__CASE_SEND ? chan_can_send(k->mote__chan) : chan_can_recv(k->mote__chan));
+    return has_channel(k) && (sends(k) ? chan_can_send(k->mote__chan) : chan_can_recv(k->mote__chan));
 }
 
 /* U2; the k-th ready one takes the place of the choice so far with a chance of one in k. -1: none is ready. */
@@ -170,8 +176,7 @@ static int go_ahead(struct choice *ch, int i)
         k->status = context_err(context_of(k));
         return i;
     }
-    int status =
-        k->mote__kind == MOTE__CASE_SEND ? chan_send_held(c, k->mote__value) : chan_recv_held(c, k->mote__value);
+    int status = sends(k) ? chan_send_held(c, element_of(k)) : chan_recv_held(c, k->mote__value);
     if (status == -EAGAIN)
         return AGAIN;
     if (status == -ENOMEM)
@@ -188,9 +193,9 @@ static int fill_mailboxes(struct choice *ch, struct selection *s)
         struct task *box = &s->nodes[i].record;
         if (!has_channel(k))
             continue;
-        if (k->mote__kind == MOTE__CASE_RECV)
+        if (!sends(k))
             mailbox_clear(box, k->mote__chan->size);
-        else if (UNLIKELY(mailbox_put(box, k->mote__value, k->mote__chan->size) < 0))
+        else if (UNLIKELY(mailbox_put(box, element_of(k), k->mote__chan->size) < 0))
             return -ENOMEM;
     }
     return 0;
@@ -215,7 +220,7 @@ static int queue_up(struct choice *ch, struct selection **out)
         if (k->mote__kind == MOTE__CASE_DONE)
             limit_watch(s, (unsigned)i, context_of(k));
         else if (has_channel(k))
-            selection_enter(s, (unsigned)i, &c->lock, k->mote__kind == MOTE__CASE_SEND ? &c->senders : &c->receivers);
+            selection_enter(s, (unsigned)i, &c->lock, sends(k) ? &c->senders : &c->receivers);
     }
     return WAITS;
 }
@@ -284,7 +289,7 @@ static uint64_t what_for(const struct choice *ch)
 {
     const mote_case *k = ch->cases;
     if (ch->n > 0 && has_channel(k) && (ch->n == 1 || (ch->n == 2 && k[1].mote__kind == MOTE__CASE_DONE)))
-        return wait_for(k->mote__kind == MOTE__CASE_SEND ? WAIT_SEND : WAIT_RECV, k->mote__chan);
+        return wait_for(sends(k) ? WAIT_SEND : WAIT_RECV, k->mote__chan);
     return wait_for(WAIT_SELECT, NULL);
 }
 

@@ -15,14 +15,15 @@ from tree import ROOT, Skipped, files, read
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", str(ROOT / "include")]
 C = ["-x", "c", "-std=c11"]
 CXX = ["-x", "c++", "-std=c++17"]
-COMPILERS = [("gcc", C), ("clang", C), ("g++", CXX), ("clang++", CXX)]
+OLD_CXX = ["-x", "c++", "-std=c++11"]
+COMPILERS = [("gcc", C), ("clang", C), ("g++", CXX), ("clang++", CXX), ("g++", OLD_CXX), ("clang++", OLD_CXX)]
 
 
 def compilers():
     """The compilers that work here; a clang without C++ headers doesn't."""
     works = []
     for name, language in COMPILERS:
-        probe = "#include <stdint.h>\n" + ("#include <type_traits>\n" if language is CXX else "")
+        probe = "#include <stdint.h>\n" + ("#include <type_traits>\n" if language is not C else "")
         if shutil.which(name) and _compile(name, language, "-", text=probe).returncode == 0:
             works.append((name, language))
     if not works:
@@ -33,6 +34,10 @@ def compilers():
 def _compile(compiler, language, name, *flags, text=None):
     command = [compiler, *language, *WARNINGS, *flags, name]
     return subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True)
+
+
+def _names(works):
+    return dict.fromkeys(name for name, _ in works)
 
 
 def _first_error(run):
@@ -51,7 +56,7 @@ def check(_args):
             run = _compile(compiler, language, "-", text=include + include)
             if run.returncode:
                 problems.append(f"{name}: alone under {compiler}: {_first_error(run)}")
-    return f"{len(names)} headers compile alone under {', '.join(name for name, _ in works)}", problems
+    return f"{len(names)} headers compile alone under {', '.join(_names(works))}", problems
 
 
 def check_reject(_args):
@@ -60,7 +65,7 @@ def check_reject(_args):
         text = read(name)
         expect = re.search(r"/\* expect: (.*) \*/", text)
         for compiler, language in works:
-            if language is CXX and "/* also: C++ */" not in text:
+            if language is not C and "/* also: C++ */" not in text:
                 continue
             right = _compile(compiler, language, name)
             if right.returncode:
@@ -70,4 +75,4 @@ def check_reject(_args):
                 problems.append(f"{name}: the wrong use compiles under {compiler}")
             elif not expect or not re.search(expect[1], wrong.stderr):
                 problems.append(f"{name}: {compiler} says something unexpected: {_first_error(wrong)}")
-    return f"{len(names)} wrong uses are refused by {', '.join(name for name, _ in works)}", problems
+    return f"{len(names)} wrong uses are refused by {', '.join(_names(works))}", problems
