@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void sockets(int s[2], bool own)
@@ -298,6 +299,54 @@ static void test_nothing_is_lost_at_a_deadline(void **state)
     run_everywhere(race);
 }
 
+/* A thread's wake-ups aren't taken by a forked child that waits, too. */
+static _Atomic bool waits;
+
+static void *end_at_once(void *fd)
+{
+    while (!waits)
+        usleep(100);
+    usleep(2000);
+    CHECK(mote_set_deadline((int)(intptr_t)fd, MOTE_READ, 1) == 0);
+    return NULL;
+}
+
+static void wait_beside_a_child(void *arg)
+{
+    (void)arg;
+    int ours[2], theirs[2];
+    char c;
+    sockets(ours, true);
+    sockets(theirs, true);
+    CHECK(mote_set_deadline(ours[0], MOTE_READ, mote_now() + MOTE_MS) == 0);
+    CHECK(mote_read(ours[0], &c, 1) == -ETIMEDOUT);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(mote_read(theirs[0], &c, 1) == 1 ? 0 : 1);
+    usleep(20000);
+    for (int i = 0; i < 50; i++) {
+        pthread_t thread;
+        waits = false;
+        CHECK(mote_set_deadline(ours[0], MOTE_READ, MOTE_FOREVER) == 0);
+        CHECK(pthread_create(&thread, NULL, end_at_once, (void *)(intptr_t)ours[0]) == 0);
+        waits = true;
+        CHECK(mote_read(ours[0], &c, 1) == -ETIMEDOUT);
+        CHECK(pthread_join(thread, NULL) == 0);
+    }
+    int status = -1;
+    CHECK(write(theirs[1], "x", 1) == 1 && waitpid(child, &status, 0) == child && status == 0);
+    close_both(ours);
+    close_both(theirs);
+}
+
+static void test_a_forked_child_takes_no_wakeups(void **state)
+{
+    (void)state;
+    struct child_result child = run_child(wait_beside_a_child, NULL); /* where no runtime has been */
+    assert_string_equal(child.err, "");
+    assert_int_equal(child.status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_deadlines_of_calls),
         cmocka_unit_test(test_contexts_end_waits),
         cmocka_unit_test(test_nothing_is_lost_at_a_deadline),
+        cmocka_unit_test(test_a_forked_child_takes_no_wakeups),
     };
     watchdog(120);
     return cmocka_run_group_tests(tests, NULL, NULL);

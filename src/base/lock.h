@@ -53,8 +53,10 @@ static inline bool lock_take_solo(struct lock *l, struct self *w)
     atom_store_rlx(&w->trying,
                    1); /* [L bias] store trying, then look at bias; pairs with lock_bias_end's heavy barrier */
     atom_compiler_barrier();
-    if (LIKELY(atom_load_acq(&w->bias))) { /* [L bias] before word; from here to the end of trying the bias can't end */
-        atom_store_rlx(&l->solo, 1);       /* [L bias] store solo, then look at word; pairs as above */
+    /* [L bias] before word; from here to the end of trying the bias can't end. [L lock] The soloist before us may still be in the
+     * section, by solo as well: then we wait for him as everybody does. */
+    if (LIKELY(atom_load_acq(&w->bias)) && LIKELY(!atom_load_acq(&l->solo))) {
+        atom_store_rlx(&l->solo, 1); /* [L bias] store solo, then look at word; pairs as above */
         atom_compiler_barrier();
         taken = LIKELY(!atom_load_acq(&l->word)); /* [L bias] [L lock] */
         if (LIKELY(taken))

@@ -139,6 +139,7 @@ PUBLIC int mote_set_deadline(int fd, unsigned sides, int64_t when)
     struct waitq taken[2] = {0};
     bool wanted = false;
     lock_take(&d->lock);
+    bool tells = desc_begin_telling(d);
     for (unsigned i = 0; i < 2; i++) {
         struct side *s = &d->side[i];
         if (!(sides & 1u << i))
@@ -151,7 +152,6 @@ PUBLIC int mote_set_deadline(int fd, unsigned sides, int64_t when)
     wanted = wanted && when != MOTE_FOREVER && !(d->armed && d->armed <= when);
     plain_tell(d->plain);
     lock_drop(&d->lock);
-    for (int i = 0; i < 2; i++)
-        selection_ready_all(taken[i]);
+    desc_tell(taken, tells);
     return wanted ? arm_for_waiters(d, fd) : 0;
 }

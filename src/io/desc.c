@@ -281,6 +281,23 @@ int attempt_wait_both(struct attempt *read, struct attempt *write)
 
 /* Whom others wake */
 
+/* Lock held. A plain thread must keep the runtime from ending until it has told those whom it takes out: the end forgets who waits
+ * under the lock, but it doesn't know of them any more then. False: it ends already, and discards them. */
+bool desc_begin_telling(const struct desc *d)
+{
+    bool waits = d->side[SIDE_READ].queue.first || d->side[SIDE_WRITE].queue.first;
+    return !(sched_self()->flags & TASK_THREAD) || (waits && sched_visit());
+}
+
+/* Lock released. */
+void desc_tell(struct waitq taken[2], bool tells)
+{
+    for (int i = 0; i < 2 && tells; i++)
+        selection_ready_all(taken[i]);
+    if (tells && sched_self()->flags & TASK_THREAD)
+        sched_visit_end();
+}
+
 struct waitq desc_take(struct side *s, int status)
 {
     struct waitq taken = selection_take_all(&s->queue);
@@ -342,11 +359,11 @@ int desc_own(int fd, enum desc_kind kind)
     if (!d)
         return desc_error(fd);
     lock_take(&d->lock);
+    bool tells = desc_begin_telling(d);
     change(d, kind, taken);
     d->registered = false;
     lock_drop(&d->lock);
-    for (int i = 0; i < 2; i++) /* who waits for a file that was closed by others */
-        selection_ready_all(taken[i]);
+    desc_tell(taken, tells); /* who waits for a file that was closed by others */
     return 0;
 }
 
@@ -366,14 +383,14 @@ PUBLIC int mote_close(int fd)
         return -EBADF;
     }
     bool writes_back = desc_kind_of(d) == DESC_FILE; /* as some file systems do then */
+    bool tells = desc_begin_telling(d);
     change(d, DESC_CLOSING, taken);
     if (d->registered) /* a duplicate would keep the file, and its events, there */
         poller_remove(fd);
     d->registered = false;
     uint32_t generation = atom_load_rlx(&d->generation); /* rlx: under the lock, here and below */
     lock_drop(&d->lock);
-    for (int i = 0; i < 2; i++)
-        selection_ready_all(taken[i]);
+    desc_tell(taken, tells);
     if (writes_back)
         mote_blocking_begin();
     int error = close_number(fd);

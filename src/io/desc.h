@@ -146,6 +146,9 @@ int desc_arm(struct desc *d, int fd);
 /* Whoever was taken out of a side's queue, with what they are told. Lock held. */
 struct waitq desc_take(struct side *s, int status);
 
+bool desc_begin_telling(const struct desc *d);
+void desc_tell(struct waitq taken[2], bool tells);
+
 /* Counts an edge on some sides, bits of 1 << side, which tells of more than bytes if it is odd (D10), and takes out whom it wakes: parked tasks, at the end of the list. */
 struct desc_list {
     struct task *first, *last;

@@ -27,7 +27,21 @@ static bool has_key;
 
 static void close_at_end(void *arg) { close((int)(intptr_t)arg - 1); }
 
-static void make_key(void) { has_key = pthread_key_create(&key, close_at_end) == 0; }
+/* The eventfd is the parent's as well: who reads it first has the wake-up. */
+static void in_child(void)
+{
+    if (own_fd == 0)
+        return;
+    close(own_fd - 1);
+    own_fd = 0;
+    pthread_setspecific(key, NULL);
+}
+
+static void make_key(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
+    has_key = pthread_key_create(&key, close_at_end) == 0;
+}
 
 /* -1: there is none. */
 static int eventfd_of_thread(void)

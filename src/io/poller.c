@@ -45,9 +45,9 @@ static int wait_for_events(int64_t ns)
     if (ns > 0 && !coarse) {
         struct timespec t = {ns / NS, ns % NS};
         long n = syscall(SYS_epoll_pwait2, set, events, EVENTS, &t, NULL, 0);
-        if (n >= 0 || errno != ENOSYS)
+        if (n >= 0 || errno == EINTR)
             return (int)n;
-        coarse = true;
+        coarse = true; /* ENOSYS; or a sandbox that refuses what it doesn't know in other words */
     }
 #endif
     return wait_coarsely(ns);

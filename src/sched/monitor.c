@@ -29,10 +29,12 @@
 /* What was seen of each proc at the last look. */
 static struct {
     uint64_t tick;
+    uint64_t look; /* when it was looked at */
     int64_t since; /* that it stands still */
     int64_t top;   /* of its new tasks: stands still while the oldest waits */
     int64_t top_since;
 } last[MAX_WORKERS];
+static uint64_t this_look; /* they are counted */
 
 struct task *next_raid(struct proc *p)
 {
@@ -69,8 +71,10 @@ static bool look_at(struct proc *p)
 {
     uint64_t tick = atom_load_rlx(&p->tick); /* rlx: only compared */
     bool still = tick == last[p->number].tick;
+    bool seen = last[p->number].look + 1 == this_look; /* a spare that has just begun hasn't stood still before */
     last[p->number].tick = tick;
-    if (!still || !proc_in_use(p))
+    last[p->number].look = this_look;
+    if (!still || !seen || !proc_in_use(p))
         last[p->number].since = os_now();
     if (still)
         spare_look(p);
@@ -94,6 +98,7 @@ static bool look_at_all(void)
 {
     bool useful = false;
     uint32_t procs = atom_load_acq(&rt.reach); /* [R made] those not in use may still have tasks */
+    this_look++;
     for (uint32_t i = 0; i < procs; i++)
         useful |= look_at(rt.proc[i]);
     if (globq_count(&rt.global))

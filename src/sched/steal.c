@@ -65,8 +65,11 @@ struct task *steal_work(struct worker *w)
             if (t)
                 return t;
             if (round == ROUNDS - 1 && timers_earliest(&victim->timers) != INT64_MAX) {
-                timers_run(&victim->timers, os_now());
+                int fired = timers_run(&victim->timers, os_now());
                 timers_armed(victim); /* by their functions, perhaps */
+                /* Its owner may have gone to sleep without the one that armed itself again. */
+                if (fired && timers_earliest(&victim->timers) != INT64_MAX)
+                    idle_wake(rt.worker[at]);
             }
         }
         struct task *t = worker_quick_next(w);

@@ -34,10 +34,20 @@ static bool worker_summoned(struct proc *p)
     return atom_load_rlx(&p->summons) & (SUMMONS_ATTENTION | SUMMONS_WATCHED); /* rlx: looked at again and again */
 }
 
+static bool is_fair_turn(const struct proc *p, uint64_t tick) { return (int32_t)((uint32_t)tick - p->fair_tick) >= 0; }
+
+/* Timers and I/O go first, but only once in a fair turn: if there is always one due, the turn would never come. They are due until
+ * find_work has seen to them; until then a search leaves tasks where they are. */
+static bool goes_first(struct proc *p)
+{
+    return !p->timers_seen && (timer_due(p) || (polling_used() && polling_due()));
+}
+
 bool worker_wanted(struct proc *p)
 {
-    return worker_summoned(p) || globq_count(&rt.global) ||     /* rlx: looked at again and again */
-           (atom_load_rlx(&p->tick) % 16 == 0 && timer_due(p)); /* rlx: our own */
+    uint64_t tick = atom_load_rlx(&p->tick);                /* rlx: our own */
+    return worker_summoned(p) || globq_count(&rt.global) || /* rlx: looked at again and again */
+           (tick % 16 == 0 && timer_due(p)) || (is_fair_turn(p, tick) && goes_first(p));
 }
 
 static void prefetch_coming(struct runq *q)
@@ -136,10 +146,8 @@ struct task *worker_search(struct proc *p)
         if (!goes_on(p))
             return NULL;
     }
-    if (UNLIKELY((int32_t)((uint32_t)tick - p->fair_tick) >= 0)) {
-        /* Timers go first, but only once: if there is always one due, the turn would never come. It stays due until
-         * find_work has run them, for a task that yields alone comes to the worker's stack only now and then. */
-        if (!p->timers_seen && (timer_due(p) || (polling_used() && polling_due())))
+    if (UNLIKELY(is_fair_turn(p, tick))) {
+        if (goes_first(p))
             return NULL;
         if ((t = fair_turn(p, tick)))
             return t;

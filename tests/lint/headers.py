@@ -65,7 +65,7 @@ def check_reject(_args):
         text = read(name)
         expect = re.search(r"/\* expect: (.*) \*/", text)
         for compiler, language in works:
-            if language is not C and "/* also: C++ */" not in text:
+            if language is OLD_CXX or language is CXX and "/* also: C++ */" not in text:
                 continue
             right = _compile(compiler, language, name)
             if right.returncode:

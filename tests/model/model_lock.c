@@ -80,6 +80,29 @@ static void find_soloist(void)
         lock_bias_begin(&worker[1]);
 }
 
+/* Somebody ends the first one's bias by another lock, and the monitor makes another the soloist, though the first, who counts as
+ * asleep, is in a section (it polls, and is at a desc's lock; or it has retired, and hands over). */
+static struct lock other;
+static _Atomic uint32_t go;
+static void end_and_begin(void)
+{
+    lock_take(&other);
+    lock_drop(&other);
+    lock_bias_begin(&worker[2]);
+    atom_store_seq(&go, 1);
+}
+static void section_when_soloist(void)
+{
+    if (atom_load_seq(&go))
+        section();
+}
+static void setup_two(void)
+{
+    setup_biased();
+    other = (struct lock){0};
+    go = 0;
+}
+
 #define BASE .entered = enter_worker
 
 static const struct model models[] = {
@@ -92,6 +115,8 @@ static const struct model models[] = {
     {BASE, .name = "soloist_begins", .setup = setup, .thread = {two_sections, section, begin}, .preemptions = 2},
     {BASE, .name = "soloist_changes", .setup = setup_biased, .thread = {fall_asleep_and_wake, section, find_soloist},
      .preemptions = 2, .mutants = MUTANT_HEAVY},
+    {BASE, .name = "soloist_inside", .setup = setup_two, .thread = {section, end_and_begin, section_when_soloist},
+     .preemptions = 2},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, models, sizeof models / sizeof models[0]); }

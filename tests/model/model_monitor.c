@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model_monitor - the monitor's own sleep against workers that wake up, for a task or for want of anything to do.
- * Checks: N5 of sched/monitor.c: when nothing moves any more and a worker is not asleep, the monitor is not either. L2 and L4 of
+ * Checks: N6 and N5 of sched/monitor.c: when nothing moves any more and a worker is not asleep, the monitor is not either. L2 and L4 of
  *         base/lock.h: the lock that the monitor looks under is held by one thread while the monitor moves the bias.
  */
 #define WORKERS 2
@@ -17,6 +17,7 @@ bool steal_possible(void) { return false; }
 uint64_t stall_moves(void) { return 0; }
 void ready_chain(struct proc *p, struct task *first) { (void)p, (void)first; }
 void queue_push(struct proc *p, struct task *t) { (void)p, (void)t; }
+void spare_look(struct proc *p) { (void)p; }
 
 /* Sleeps until there is a task, and runs it for ever. */
 static void work(void)
@@ -74,6 +75,25 @@ static void give_bias(void)
         lock_bias_begin(&one->self);
 }
 
+/* One that came into use a moment ago hasn't stood still for long, however long it has not been looked at. */
+static void look_at_a_new_one(void)
+{
+    look_at_all();
+    atom_store_seq(&model_now, 1000 * STUCK_AFTER);
+    atom_store_seq(&rt.reach, 2);
+    look_at_all();
+    int64_t stands = os_now() - last[0].since, begins = os_now() - last[1].since;
+    MODEL_CHECK(stands >= STUCK_AFTER && begins < STUCK_AFTER);
+    atom_store_seq(&model_now, 2000 * STUCK_AFTER);
+    look_at_all();
+    MODEL_CHECK(os_now() - last[1].since >= STUCK_AFTER);
+    atom_store_seq(&rt.reach, 1); /* it retires, and comes again */
+    look_at_all();
+    atom_store_seq(&rt.reach, 2);
+    look_at_all();
+    MODEL_CHECK(os_now() - last[1].since < STUCK_AFTER);
+}
+
 static void setup(void)
 {
     workers_setup();
@@ -84,6 +104,14 @@ static void setup_bias(void)
 {
     setup();
     lock_bias_begin(&worker[0].self);
+}
+
+static void setup_new_one(void)
+{
+    setup();
+    memset(last, 0, sizeof last);
+    this_look = 0;
+    atom_store_seq(&rt.reach, 1);
 }
 
 static void check(void)
@@ -103,6 +131,7 @@ static const struct model models[] = {
      .entered = workers_entered,
      .preemptions = 2,
      .mutants = MUTANT_HEAVY},
+    {.name = "new_one", .setup = setup_new_one, .thread = {look_at_a_new_one}, .entered = workers_entered},
     {BASE, .name = "chance", .thread = {work, work, monitor, pass_time_and_publish}, .random = 30000},
 };
 

@@ -242,6 +242,33 @@ static void setup_shrink(void)
     put_in_ring(1, 2);
 }
 
+/* A kept timer that is due, of a proc whose worker is about to sleep; its function puts it off, as that of a descriptor whose
+ * deadline was moved does. It must fire again when that time has come. */
+static unsigned fired;
+static void on_time_put_off(struct timer *t)
+{
+    if (++fired == 1) {
+        t->when = 5;
+        t->again = true;
+    }
+}
+
+static void setup_put_off(void)
+{
+    setup();
+    fired = 0;
+    worker[0].trimmed = worker[1].trimmed = true;
+    timer[0] = (struct timer){.when = 0, .fire = on_time_put_off, .kind = TIMER_KEPT};
+    timer_add(&proc[1].timers, &timer[0]);
+}
+
+static void check(void);
+static void check_put_off(void)
+{
+    check();
+    MODEL_CHECK(fired == 2);
+}
+
 static void check(void)
 {
     for (int i = 0; i < WORKERS; i++)
@@ -266,6 +293,13 @@ static const struct model models[] = {
      .random = 20000},
     {BASE, .name = "timers", .setup = setup_timers, .thread = {run_worker, NULL, push_and_run}, .preemptions = 1},
     {BASE, .name = "timers_chance", .setup = setup_timers, .thread = {run_worker, NULL, push_and_run}, .random = 10000},
+    {.check = check_put_off,
+     .entered = workers_entered,
+     .sleepers = 7,
+     .name = "put_off",
+     .setup = setup_put_off,
+     .thread = {run_worker, run_worker, NULL, pass_time},
+     .preemptions = 2},
     {BASE, .name = "fair", .setup = setup_fair, .thread = {run_worker, NULL, NULL, set_again}, .preemptions = 1},
     {BASE, .name = "shrink", .setup = setup_shrink, .thread = {run_worker, run_worker, NULL, shrink}, .preemptions = 1},
     {BASE, .name = "shrink_and_grow", .setup = setup_shrink, .thread = {run_worker, run_worker, NULL, shrink_and_grow},
