@@ -2,6 +2,7 @@
 /* test_guard - an overflow names its task and kills; every other fault goes to whoever handled it before the runtime. */
 #include "support.h"
 
+#include "base/attr.h"
 #include "base/sanitizer.h"
 
 #include <pthread.h>
@@ -22,6 +23,14 @@ static int dive(int depth)
 }
 
 static void diver(void) { dive(0); }
+
+/* One frame that would reach far over a small guard, into the home below. */
+static NOINLINE void lay_large_frame(void)
+{
+    volatile char frame[600 << 10];
+    frame[0] = 1;
+    (void)frame[0];
+}
 
 static void start_one(const char *name, void (*fn)(void))
 {
@@ -48,6 +57,21 @@ static void test_overflow_names_the_task(void **state)
         assert_non_null(strstr(r.err, "mote: stack overflow in task "));
         assert_non_null(strstr(r.err, "deepdiver"));
     }
+}
+
+static void overflow_at_once(void *arg)
+{
+    (void)arg;
+    start_one("deepdiver", lay_large_frame);
+}
+
+static void test_a_large_frame_does_not_skip_the_guard(void **state)
+{
+    (void)state;
+    pinned = false;
+    struct child_result r = run_child(overflow_at_once, NULL);
+    assert_killed(&r, SIGSEGV);
+    assert_non_null(strstr(r.err, "mote: stack overflow in task "));
 }
 
 static int *volatile nowhere = (int *)16;
@@ -228,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_overflow_names_the_task),
+        cmocka_unit_test(test_a_large_frame_does_not_skip_the_guard),
         cmocka_unit_test(test_earlier_handler_gets_wild_faults),
         cmocka_unit_test(test_without_one_a_wild_fault_kills),
         cmocka_unit_test(test_a_handler_put_over_ours_is_not_called_by_it),

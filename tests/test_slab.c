@@ -133,8 +133,10 @@ static void test_empty_chunks_go_back_to_the_system(void **state)
     assert_int_equal(slab.chunks, 6); /* the headers take an object from each */
     put_many(&slab, &cache, objects, n);
     slab_flush(&slab, &cache, 0);
-    assert_int_equal(slab.chunks, 2);
-    assert_int_equal(slab.spare, 2);
+    assert_int_equal(slab.spare, 6);
+    slab_trim(&slab, true);
+    assert_int_equal(slab.chunks, SLAB_SPARE_MAX);
+    assert_int_equal(slab.spare, SLAB_SPARE_MAX);
     for (size_t i = 0; i < n; i++)
         gone += !resident(seen[i]);
     assert_true(gone >= 3 * (SLAB_CHUNK / SIZE - 1));
@@ -144,6 +146,47 @@ static void test_empty_chunks_go_back_to_the_system(void **state)
     free(seen);
 }
 
+static void take_and_put(struct slab_cache *cache, size_t n)
+{
+    put_many(&slab, cache, get_many(&slab, cache, n), n);
+    slab_flush(&slab, cache, 0);
+}
+
+/* What a crowd needs again and again stays; what nobody has needed from one look to the next doesn't. */
+static void test_chunks_that_are_needed_stay(void **state)
+{
+    struct slab_cache cache = {0};
+    const size_t each = SLAB_CHUNK / SIZE;
+    (void)state;
+    take_and_put(&cache, 9 * each);
+    assert_int_equal(slab.chunks, 10);
+    slab_trim(&slab, false);
+    assert_int_equal(slab.chunks, 10);
+    for (int i = 0; i < 5; i++) {
+        take_and_put(&cache, 5 * each);
+        slab_trim(&slab, false);
+        assert_int_equal(slab.chunks, 6 + SLAB_SPARE_MAX); /* beside the 6 that are used */
+        assert_int_equal(slab.spare, slab.chunks);
+    }
+    slab_trim(&slab, false);
+    assert_int_equal(slab.chunks, SLAB_SPARE_MAX);
+}
+
+static void test_an_empty_chunk_begins_anew(void **state)
+{
+    struct slab_cache cache = {0};
+    const size_t n = 1000;
+    (void)state;
+    char **objects = get_many(&slab, &cache, n);
+    for (size_t i = 0; i < n; i++)
+        slab_put(&slab, NULL, objects[(i * 7) % n]);
+    slab_flush(&slab, &cache, 0);
+    assert_int_equal(slab.spare, 1);
+    for (size_t i = 0; i < n; i++)
+        assert_ptr_equal(slab_get(&slab, &cache), objects[i]); /* in address order */
+    free(objects);
+}
+
 static void test_chunk_changes_class(void **state)
 {
     struct slab_cache cache = {0}, others = {0};
@@ -151,6 +194,7 @@ static void test_chunk_changes_class(void **state)
     (void)state;
     put_many(&slab, &cache, get_many(&slab, &cache, n), n);
     slab_flush(&slab, &cache, 0);
+    slab_trim(&slab, true);
     put_many(&other, &others, get_many(&other, &others, n), n);
     put_many(&slab, &cache, get_many(&slab, &cache, n), n);
 }
@@ -226,6 +270,8 @@ int main(void)
         cmocka_unit_test_teardown(test_newest_is_reused_first, release),
         cmocka_unit_test_teardown(test_full_cache_gives_half_back, release),
         cmocka_unit_test_teardown(test_empty_chunks_go_back_to_the_system, release),
+        cmocka_unit_test_teardown(test_chunks_that_are_needed_stay, release),
+        cmocka_unit_test_teardown(test_an_empty_chunk_begins_anew, release),
         cmocka_unit_test_teardown(test_chunk_changes_class, release),
         cmocka_unit_test_teardown(test_each_visits_all, release),
         cmocka_unit_test_teardown(test_failure_is_returned_and_got_over, release),

@@ -9,6 +9,9 @@
  * one all the same: run your tests with it. What tasks share lives on the heap, in globals, or on the stack of a pinned task
  * (mote_go_pinned; the main task is one).
  *
+ * In C++ a task may throw and catch, but no call that may switch belongs into a catch block: what is caught there is kept for the
+ * thread, not for the task.
+ *
  * fork(2) copies one thread, so the runtime does not go along: in the child, call exec or _exit. Calls that need the runtime return
  * -ESHUTDOWN there and say so on stderr; a task that would wait stops the child with a message. No runtime can be started in it.
  *
@@ -38,9 +41,11 @@ typedef struct mote_task mote_task;
  * separated by commas) override them, for mote_run as well; what else is in MOTEDEBUG is reported and ignored. */
 typedef struct mote_config {
     int procs; /* how many tasks may run at once; 0: the processors in the affinity mask, cut to the cgroup's quota */
-    size_t max_stack; /* bytes that a task's stack may grow to; 0: 8 MiB. Rounded up to whole pages */
-    int homes;        /* how many address ranges copied tasks share at most; 0: 1024. At least 2 */
-    int queue;        /* slots in each proc's queues, a power of two from 2 to 256; 0: 256. For tests of rare paths */
+    size_t
+        max_stack; /* bytes that a task's stack may grow to; 0: 8 MiB. Rounded up to whole pages. Below lies a guard of 1 MiB,
+                       * where an overflow is found; code with larger frames wants gcc's and clang's -fstack-clash-protection */
+    int homes;       /* how many address ranges copied tasks share at most; 0: 1024. At least 2 */
+    int queue;       /* slots in each proc's queues, a power of two from 2 to 256; 0: 256. For tests of rare paths */
     int max_blocked; /* how many workers that a task holds up, by a blocking call or a long computation, have others stand in
                        * for them at once (mote_blocking); 0: 512, at most 1024; -1: none */
     bool pinned;          /* give every task a home of its own: nothing is ever copied */
@@ -68,7 +73,8 @@ typedef struct mote_config {
 
 /* Runs main_fn(argc, argv) as the main task, which is pinned, with a runtime around it, and returns its result when it
  * returns. Tasks still alive then are discarded where they stand, as at the end of a Go program: their stacks and records
- * are freed, and nothing of them runs again. The calling thread only waits meanwhile.
+ * are freed, and nothing of them runs again. What they waited on (channels, mutexes, ...) may be freed, but not used any more. A task
+ * that is in a call that blocks, or computes, is waited for as mote_stop says. The calling thread only waits meanwhile.
  * -EBUSY when a runtime runs already, -EINVAL for settings that make no sense, -ENOMEM, -EAGAIN when no more threads can be
  * started. Not to be called from a task. */
 int mote_run(int (*main_fn)(int argc, char **argv), int argc, char **argv);
@@ -90,7 +96,8 @@ int mote_stop(int64_t deadline);
  * parameters must be integers or pointers too, and one narrower than int wants an argument in its range. 0, -ENOMEM, or -ESHUTDOWN
  * when no runtime runs or it is stopping. Callable from tasks and plain threads. May switch: a task that starts others
  * faster than they run gives way to them now and then.
- * A pointer into the calling task's own copied stack stops the program: see "the one rule" above. */
+ * A pointer into the calling task's own copied stack stops the program: see "the one rule" above. What has a comma within braces
+ * wants parentheses around it, here and in all macros: mote_go(fn, (&(struct job){1, 2})). */
 #define mote_go(...) MOTE__SPAWN(mote__go, 0, __VA_ARGS__)
 
 /* The same with a home of its own: other tasks may be lent pointers to its locals. Costs 8 KB or more of memory each. */

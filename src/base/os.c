@@ -80,7 +80,11 @@ void os_release(void *at, size_t bytes)
 
 void os_discard(void *at, size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
 
-void os_want_huge(void *at, size_t bytes) { madvise(at, bytes, MADV_HUGEPAGE); }
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+void os_touch(void *at, size_t bytes) { madvise(at, bytes, MADV_POPULATE_WRITE); }
 
 void os_no_huge(void *at, size_t bytes) { madvise(at, bytes, MADV_NOHUGEPAGE); }
 

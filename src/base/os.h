@@ -23,7 +23,8 @@ void *os_pages(size_t bytes, size_t align);
 void os_release(void *at, size_t bytes);
 /* Gives the memory back but keeps the range; it reads as zero then. */
 void os_discard(void *at, size_t bytes);
-void os_want_huge(void *at, size_t bytes);
+/* Has the pages there before they are used, if the kernel can do that: one by one they cost a fault each. */
+void os_touch(void *at, size_t bytes);
 void os_no_huge(void *at, size_t bytes);
 
 int64_t os_now(void);

@@ -2,9 +2,12 @@
 /* slab - objects of one size in 2 MiB chunks.
  * Job:    see slab.h. Chunks are cut from reserved arenas, numbered in a table, and kept as bare address space when empty.
  * Holds:  B1-B4. B5 the table only grows while a runtime lives, so slab_each needs no lock against the table itself.
- * Why:    the first chunk of a class uses small pages, so that a program with ten tasks does not pay 2 MiB; every later one
- *         asks for a huge page: first touches of small pages were most of the time of a million-task launch. Tried and left:
- *         one list of free objects per class instead of per chunk (no chunk ever became empty again).
+ *         B6 a chunk that is wholly free is used last, from its beginning, and goes back to the system when nobody has needed it for a while.
+ * Why:    the first chunk of a class gets its pages as they are touched, so that a program with ten tasks doesn't pay for more;
+ *         every later one in steps, by one call each: faults were most of the time of a million-task launch. Tried and left: huge
+ *         pages, which a virtual machine often has to be given by its host first (a cold launch took three times as long);
+ *         one list of free objects per class instead of per chunk (no chunk ever became empty again); giving
+ *         chunks back at once (a program whose tasks come and go in crowds pays for their pages each time).
  */
 #include "base/slab.h"
 
@@ -14,15 +17,16 @@
 
 #define ARENA (SLAB_CHUNK * 32)
 #define MAX_CHUNKS (1u << 18) /* 512 GiB */
-#define SPARE_MAX 2           /* wholly free chunks that a class keeps */
 #define HEADER 128
+#define STEP (SLAB_CHUNK / 8)
 
 struct slab_chunk {
     struct slab_class *class;       /* its class lock, all of them */
-    struct slab_chunk *next, *prev; /* in class->partial */
+    struct slab_chunk *next, *prev; /* in class->partial; next: in class->empty */
     void *free;
     unsigned free_count; /* in the list, or never handed out */
     char *fresh;         /* first byte that was never handed out */
+    char *touched;       /* where pages begin that may not be there */
     unsigned number;
 };
 
@@ -87,11 +91,12 @@ static struct slab_chunk *take_chunk(struct slab_class *class)
         bool known = pool.idle_count > 0;
         char *at = known ? pool.place[number] : number < MAX_CHUNKS ? cut_chunk() : NULL;
         if (at) {
-            if (class->chunks > 0)
-                os_want_huge(at, SLAB_CHUNK);
             chunk = (struct slab_chunk *)at;
-            *chunk = (struct slab_chunk){
-                .class = class, .free_count = capacity(class), .fresh = at + HEADER, .number = number};
+            *chunk = (struct slab_chunk){.class = class,
+                                         .free_count = capacity(class),
+                                         .fresh = at + HEADER,
+                                         .touched = class->chunks > 0 ? at : at + SLAB_CHUNK,
+                                         .number = number};
             pool.place[number] = at;
             /* [B chunk] the header -> slab_each, which also relies on the pages being zero. */
             atom_store_rel(&pool.table[number], chunk);
@@ -107,11 +112,10 @@ static struct slab_chunk *take_chunk(struct slab_class *class)
 
 static void drop_chunk(struct slab_chunk *chunk)
 {
-    lock_take(&pool.lock);
     unsigned number = chunk->number;
     atom_store_rlx(&pool.table[number], NULL); /* rlx: see slab_each for what a late reader finds */
     os_discard(chunk, SLAB_CHUNK);
-    os_no_huge(chunk, SLAB_CHUNK);
+    lock_take(&pool.lock);
     pool.idle[pool.idle_count++] = number;
     lock_drop(&pool.lock);
 }
@@ -135,18 +139,25 @@ static void unlink_partial(struct slab_class *class, struct slab_chunk *chunk)
         class->partial = chunk->next;
 }
 
-/* One object of a chunk that has one: a returned one, else the next untouched one. */
+static void *take_fresh(struct slab_class *class, struct slab_chunk *chunk)
+{
+    void *object = chunk->fresh;
+    chunk->fresh += class->size;
+    if (UNLIKELY(chunk->fresh > chunk->touched)) {
+        os_touch(chunk->touched, STEP);
+        chunk->touched += STEP;
+    }
+    return object;
+}
+
+/* One object of a chunk that has one: a returned one, else the next that was never used. */
 static void *take_object(struct slab_class *class, struct slab_chunk *chunk)
 {
     void *object = chunk->free;
-    if (chunk->free_count == capacity(class))
-        class->spare--;
-    if (object) {
+    if (object)
         chunk->free = *(void **)object;
-    } else {
-        object = chunk->fresh;
-        chunk->fresh += class->size;
-    }
+    else
+        object = take_fresh(class, chunk);
     if (--chunk->free_count == 0)
         unlink_partial(class, chunk);
     return object;
@@ -161,13 +172,32 @@ static void put_object(struct slab_class *class, void *object)
         link_partial(class, chunk);
     if (chunk->free_count < capacity(class))
         return;
-    if (class->spare < SPARE_MAX) {
-        class->spare++;
-        return;
-    }
     unlink_partial(class, chunk);
-    class->chunks--;
-    drop_chunk(chunk);
+    chunk->free = NULL; /* in address order again */
+    chunk->fresh = (char *)chunk + HEADER;
+    chunk->next = class->empty;
+    class->empty = chunk;
+    atom_count(&class->spare);
+}
+
+/* Lock held: one that has a free object; NULL: no memory. */
+static struct slab_chunk *some_chunk(struct slab_class *class, bool may_grow)
+{
+    struct slab_chunk *chunk = class->partial;
+    if (chunk)
+        return chunk;
+    chunk = class->empty;
+    if (chunk) {
+        class->empty = chunk->next;
+        unsigned spare = atom_load_rlx(&class->spare) - 1; /* rlx: under the lock, here and below */
+        atom_store_rlx(&class->spare, spare);              /* rlx: as above */
+        class->least = spare < class->least ? spare : class->least;
+    } else if (may_grow && (chunk = take_chunk(class))) {
+        class->chunks++;
+    }
+    if (chunk)
+        link_partial(class, chunk);
+    return chunk;
 }
 
 /* Fetches half a cacheful, in address order, and returns the first; with no cache, just one object. */
@@ -177,15 +207,10 @@ void *slab_refill(struct slab_class *class, struct slab_cache *cache)
     unsigned want = cache ? SLAB_CACHE_MAX / 2 : 1, got = 0;
     lock_take(&class->lock);
     while (got < want) {
-        if (!class->partial) {
-            struct slab_chunk *chunk = got ? NULL : take_chunk(class);
-            if (!chunk)
-                break;
-            class->chunks++;
-            class->spare++;
-            link_partial(class, chunk);
-        }
-        void *object = take_object(class, class->partial);
+        struct slab_chunk *chunk = some_chunk(class, got == 0);
+        if (!chunk)
+            break;
+        void *object = take_object(class, chunk);
         if (!first)
             first = object;
         else
@@ -228,6 +253,30 @@ void slab_put_shared(struct slab_class *class, void *object)
     lock_drop(&class->lock);
 }
 
+void slab_trim(struct slab_class *class, bool all)
+{
+    struct slab_chunk *dropped = NULL;
+    if (atom_load_rlx(&class->spare) <= SLAB_SPARE_MAX) /* rlx: a hint; the lock would end a bias */
+        return;
+    lock_take(&class->lock);
+    unsigned spare = atom_load_rlx(&class->spare); /* rlx: under the lock, here and below */
+    for (unsigned n = all ? spare : class->least; n > SLAB_SPARE_MAX; n--) {
+        struct slab_chunk *chunk = class->empty;
+        class->empty = chunk->next;
+        class->chunks--;
+        spare--;
+        chunk->next = dropped;
+        dropped = chunk;
+    }
+    atom_store_rlx(&class->spare, spare); /* rlx: as above */
+    class->least = spare;
+    lock_drop(&class->lock);
+    for (struct slab_chunk *next; dropped; dropped = next) {
+        next = dropped->next;
+        drop_chunk(dropped);
+    }
+}
+
 /* A chunk that is dropped meanwhile reads as zero, which is what a free record looks like (B4); its address stays mapped. */
 void slab_each(struct slab_class *class, void (*visit)(void *object, void *arg), void *arg)
 {
@@ -255,7 +304,8 @@ void slab_release_all(struct slab_class **classes, int n)
     pool.arena = pool.arena_end = NULL;
     atom_store_rlx(&pool.count, 0); /* rlx: nothing else runs */
     for (int i = 0; i < n; i++) {
-        classes[i]->partial = NULL;
-        classes[i]->spare = classes[i]->chunks = 0;
+        classes[i]->partial = classes[i]->empty = NULL;
+        classes[i]->least = classes[i]->chunks = 0;
+        atom_store_rlx(&classes[i]->spare, 0); /* rlx: nothing else runs */
     }
 }

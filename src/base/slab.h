@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* slab - objects of one size, packed into 2 MiB chunks that go back to the system when they are empty.
- * Job:    memory for task records, stack images and mailboxes: no header per object, huge pages, in address order when fresh.
+ * Job:    memory for task records, stack images and mailboxes: no header per object, in address order from an empty chunk.
  * Holds:  B1 an object's chunk is found by masking its address. B2 a chunk's free + handed-out objects = its capacity.
  *         B3 an object is in a cache, in its chunk's free list, or with a user: one of them. B4 the first word of a free
  *         object links it; the rest keeps what its last user left, or zero.
@@ -17,6 +17,7 @@
 
 #define SLAB_CHUNK ((size_t)2 << 20)
 #define SLAB_CACHE_MAX 128 /* objects a cache holds before it gives half of them back */
+#define SLAB_SPARE_MAX 2   /* wholly free chunks that a class keeps */
 
 struct slab_chunk;
 
@@ -24,8 +25,10 @@ struct slab_class {
     uint32_t size;  /* immutable: bytes per object, a multiple of 16 */
     bool enumerate; /* immutable: slab_each visits this class */
     struct lock lock;
-    struct slab_chunk *partial; /* lock: chunks with a free object */
-    unsigned spare;             /* lock: how many of them are wholly free */
+    struct slab_chunk *partial; /* lock: chunks with a free object, but for those that are wholly free */
+    struct slab_chunk *empty;   /* lock: those */
+    _Atomic unsigned spare;     /* lock; read by all: how many of them */
+    unsigned least;             /* lock: at least so many since slab_trim was called last */
     unsigned chunks;            /* lock: all of them */
 };
 
@@ -54,6 +57,9 @@ static inline void slab_push(struct slab_cache *cache, void *object)
     cache->first = object;
     cache->count++;
 }
+
+/* Gives wholly free chunks back to the system, but for SLAB_SPARE_MAX: all, or those that nobody has needed since the last call. */
+void slab_trim(struct slab_class *class, bool all);
 
 /* NULL when there is no memory. */
 static inline void *slab_get(struct slab_class *class, struct slab_cache *cache)

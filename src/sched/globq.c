@@ -9,6 +9,7 @@
 
 #define TRIES 12
 #define PAUSES 16
+#define AHEAD 16
 
 /* It is held for less than a microsecond, but when a crowd is woken by every worker again and again: lock_take would pause for too
  * long at first. */
@@ -37,6 +38,14 @@ void globq_push(struct globq *q, struct task *first, struct task *last, uint64_t
     lock_drop(&q->lock);
 }
 
+/* A crowd that was woken stands in the order in which it came, which is that of memory more often than not: so the one that comes
+ * some places later is as far away for each place as the next one is. If not, nothing is lost. */
+static inline void prefetch_ahead(const struct task *t)
+{
+    uintptr_t at = (uintptr_t)t, step = (uintptr_t)t->next - at;
+    __builtin_prefetch((const void *)(at + AHEAD * step));
+}
+
 struct task *globq_take(struct globq *q, uint64_t max, uint64_t *taken)
 {
     *taken = 0;
@@ -47,8 +56,8 @@ struct task *globq_take(struct globq *q, uint64_t max, uint64_t *taken)
     if (first) {
         uint64_t n = 1;
         for (; n < max && last->next; n++) {
+            prefetch_ahead(last);
             last = last->next;
-            __builtin_prefetch(last->next);
         }
         q->first = last->next;
         if (!q->first)

@@ -191,6 +191,7 @@ static void trim(struct worker *w)
     slab_flush(&record_slab, &p->records, 0);
     slab_flush(&wait_slab, &p->waits, 0);
     block_flush(&p->blocks);
+    memory_trim(atom_load_rlx(&rt.idle.asleep) + 1 >= atom_load_rlx(&rt.procs)); /* rlx: a measure: nobody works */
     ready_chain(p, waiting);
 }
 

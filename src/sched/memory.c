@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* memory - what waits and what passes between tasks lies in.
- * Job:    blocks, and places for timers, from the caches of the calling task's proc.
+ * Job:    blocks, and places for timers, from the caches of the calling task's proc; giving back what nobody needs.
  * Why:    it ends with the runtime, and so does what a discarded task would have freed.
  */
 #include "sched/proc.h"
+
+void memory_trim(bool all)
+{
+    slab_trim(&record_slab, all);
+    slab_trim(&wait_slab, all);
+    for (int i = 0; i < BLOCK_SLAB_CLASSES; i++)
+        slab_trim(&block_slabs[i], all);
+}
 
 void *wait_get(void)
 {

@@ -19,6 +19,7 @@
 #define PAUSE_MAX INT64_C(2000000)
 #define PAUSE_BUSY INT64_C(10000000)
 #define QUIET_ROUNDS 10
+#define TRIM_EVERY INT64_C(250000000)
 #define BIAS_LOOKS 3
 #define OLD INT64_C(10000000) /* ns that a new task waits before it is favoured */
 #define GRANTS 1
@@ -250,7 +251,7 @@ void monitor_tick(void)
 
 static void *monitor_main(void *arg)
 {
-    int64_t pause = PAUSE_MIN, look;
+    int64_t pause = PAUSE_MIN, look, trim_at = 0;
     int quiet = 0;
     while (atom_load_seq(&rt.state) != RUNTIME_ENDING) { /* seq: the end wakes us after storing it */
         os_futex_wait(&rt.monitor_called, 0, os_now() + pause);
@@ -261,6 +262,10 @@ static void *monitor_main(void *arg)
             debug_on_quit();
         polling_watch();
         spare_keep_up();
+        if (os_now() >= trim_at) {
+            memory_trim(false);
+            trim_at = os_now() + TRIM_EVERY;
+        }
         if (may_sleep()) {
             if (++quiet >= QUIET_ROUNDS && spare_wake_unused()) {
                 quiet = 0;

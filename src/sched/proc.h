@@ -210,7 +210,9 @@ static inline bool runtime_simulated(void) { return atom_load_rlx(&rt.simulated)
 static inline struct worker *worker_self(void) { return (struct worker *)self_read(); }
 
 #define WAIT_SIZE 64
-void *wait_get(void); /* memory.c: what the timer of a waiting task is in, of WAIT_SIZE bytes; NULL without memory */
+void memory_trim(
+    bool all);        /* memory.c: chunks that are wholly free go back: all, or those not needed since the last call */
+void *wait_get(void); /* what the timer of a waiting task is in, of WAIT_SIZE bytes; NULL without memory */
 void wait_put(void *wait);
 
 /* task.c */

@@ -38,6 +38,7 @@ void slab_flush(struct slab_class *class, struct slab_cache *cache, unsigned kee
     (void)class, (void)cache, (void)keep;
 }
 void block_flush(struct block_caches *caches) { (void)caches; }
+void memory_trim(bool all) { (void)all; }
 
 /* For struct model's `entered`. */
 static void workers_entered(int thread) { mote_self_worker = thread < WORKERS ? &worker[thread] : NULL; }
