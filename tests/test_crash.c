@@ -6,8 +6,10 @@
 #include "base/msg.h"
 #include "base/sanitizer.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -107,6 +109,29 @@ static void test_abort_in_a_task(void **state)
     assert_tells(&child, (const char *const[]){"mote: SIGABRT in task ", "(unlucky)", NULL});
     if (has_backtraces())
         assert_tells(&child, (const char *const[]){" give_up+0x", " give_up_soon+0x", NULL});
+}
+
+/* Frames in libraries, too, whose own symbols are mostly gone: who is named by an exported function is in it. */
+static void test_no_frame_has_anothers_name(void **state)
+{
+    (void)state;
+    int named = 0;
+    struct child_result child = run_child(body_abort, NULL);
+    for (const char *line = child.err; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+        char name[64];
+        unsigned long offset;
+        Dl_info found;
+        if (sscanf(line, "mote:   #%*d %63[^+ ]+0x%lx", name, &offset) != 2)
+            continue;
+        char *function = dlsym(RTLD_DEFAULT, name);
+        if (!function)
+            continue;
+        named++;
+        if (!dladdr(function + offset - 1, &found) || found.dli_saddr != function)
+            fail_msg("%s has no byte 0x%lx: %s", name, offset, child.err);
+    }
+    if (has_backtraces())
+        assert_true(named > 0); /* abort itself */
 }
 
 static void test_an_overflow_says_how_deep(void **state)
@@ -283,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_wild_pointer),
         cmocka_unit_test(test_abort_in_a_task),
+        cmocka_unit_test(test_no_frame_has_anothers_name),
         cmocka_unit_test(test_an_overflow_says_how_deep),
         cmocka_unit_test(test_a_misuse_is_reported_once),
         cmocka_unit_test(test_plain_threads_are_not_reported),
