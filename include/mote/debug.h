@@ -20,6 +20,7 @@ struct mote_stats {
     int workers_asleep;     /* of these: for want of work */
     int workers_blocked;    /* held up by their tasks while others stand in for them (mote_blocking) */
     int workers_searching;  /* looking for work, or woken to do so */
+    int workers_spare;      /* kept for the next time that others are blocked; the rest of `workers` runs tasks */
     uint64_t tasks;         /* tasks alive, the main task among them */
     uint64_t tasks_new;     /* of these: not yet started */
     uint64_t tasks_ready;   /* waiting for a proc */
