@@ -39,19 +39,16 @@ static uint64_t case_of(const struct node *n)
 
 static bool read_cases(struct waits *w, uintptr_t selection, const struct selection *s)
 {
-    struct node node;
-    const struct node *nodes = ((const struct selection *)selection)->nodes;
-    w->count = 0;
-    for (unsigned i = 0; i < s->count; i++) {
-        if (w->count == WAITS_CASES) {
-            w->count = (uint16_t)(WAITS_CASES + s->count - i);
-            break;
-        }
-        if (!snapshot_read(&node, nodes + i, sizeof node) || (const void *)node.of != (const void *)selection)
-            return false;
-        if (node.lock)
-            w->first[w->count++] = case_of(&node);
-    }
+    struct node node[WAITS_CASES];
+    unsigned n = s->count < WAITS_CASES ? s->count : WAITS_CASES;
+    w->shown = 0;
+    if (!snapshot_read(node, ((const struct selection *)selection)->nodes, n * sizeof node[0]) ||
+        (const void *)node[0].of != (const void *)selection)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if (node[i].lock) /* else there is nothing to wait for */
+            w->first[w->shown++] = case_of(&node[i]);
+    w->more = s->count - n;
     w->timed = s->timed;
     return true;
 }
@@ -75,8 +72,8 @@ void waits_look(struct waits *w, const struct task *t, const char *stack, size_t
 
 static bool same_cases(const struct waits *a, const struct waits *b)
 {
-    size_t n = a->count < WAITS_CASES ? a->count : WAITS_CASES;
-    return a->count == b->count && a->timed == b->timed && memcmp(a->first, b->first, n * sizeof a->first[0]) == 0;
+    return a->shown == b->shown && a->more == b->more && a->timed == b->timed &&
+           memcmp(a->first, b->first, a->shown * sizeof a->first[0]) == 0;
 }
 
 void waits_add(struct waits *w, uint64_t on, const struct task *t, const char *stack, size_t n)
@@ -107,7 +104,7 @@ static void PRINTF_LIKE(2, 3) add(struct text *text, const char *format, ...)
 static void add_cases(struct text *text, const struct waits *w)
 {
     const char *comma = ":";
-    for (unsigned i = 0; i < w->count && i < WAITS_CASES; i++, comma = ",") {
+    for (unsigned i = 0; i < w->shown; i++, comma = ",") {
         unsigned kind = wait_kind(w->first[i]);
         if (kind == WAIT_NOTHING)
             add(text, "%s the end of a context", comma);
@@ -115,8 +112,8 @@ static void add_cases(struct text *text, const struct waits *w)
             add(text, "%s %s channel %p", comma, kind == WAIT_SEND ? "send to" : "receive from",
                 wait_object(w->first[i]));
     }
-    if (w->count > WAITS_CASES)
-        add(text, "%s and %u cases more", comma, w->count - WAITS_CASES);
+    if (w->more)
+        add(text, "%s and %u cases more", comma, w->more);
     if (w->timed)
         add(text, "%s until a deadline", comma);
 }

@@ -18,9 +18,9 @@ struct waits {
     uint64_t on; /* kind and object of the record; the latter 0 when it isn't the same for all */
     bool told;   /* of a select: what follows is known, and the same for all */
     bool timed;
-    uint16_t count; /* cases; the first of them follow: a channel with WAIT_SEND or WAIT_RECV, else WAIT_NOTHING */
-    uint64_t first[WAITS_CASES];
-    size_t at; /* where in the stack it was found */
+    unsigned shown, more;        /* cases */
+    uint64_t first[WAITS_CASES]; /* a channel with WAIT_SEND or WAIT_RECV; else WAIT_NOTHING */
+    size_t at;                   /* where in the stack it was found */
 };
 
 /* stack: a copy of the n lowest live bytes of t's. */
