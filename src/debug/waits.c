@@ -3,8 +3,8 @@
  * Job:    see waits.h.
  * Holds:  WA2 the record has no room for a select's channels, but the task needs its selection when it wakes, so the address is on its
  *         stack, or in a register that was saved there. A word is taken for it if what it points to leads back to the task.
- * Why:    of a crowd only the first task's stack is searched; the others have the address at the same place, or are told of in less
- *         detail: a million tasks must not take seconds.
+ * Why:    of a crowd only a few stacks are searched; the others have the address at the same place, or less is told: a million tasks
+ *         must not take seconds.
  */
 #include "debug/waits.h"
 
@@ -17,13 +17,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SEARCHES 16
 #define SEARCHED ((size_t)2048) /* bytes of a stack: the frames of the library are the lowest */
 
 /* A selection's address, if the word is that. */
 static bool leads_back(uintptr_t word, const struct task *t, struct selection *s)
 {
-    return word && word % _Alignof(struct selection) == 0 && word <= WAIT_OBJECT_MASK &&
-           snapshot_read(s, (const void *)word, sizeof *s) && s->task == t && s->count > 0;
+    return word > UINT16_MAX && word % _Alignof(struct selection) == 0 && word <= WAIT_OBJECT_MASK &&
+           snapshot_read(s, (const void *)word, sizeof *s) && s->task == t && s->count > 0 &&
+           atom_load_rlx(&s->state) == SELECTION_WAITING; /* rlx: a copy */
 }
 
 /* A channel's two queues lie at known distances from its lock. A context's lies elsewhere than the lock, that of its tree's root. */
@@ -53,12 +55,12 @@ static bool read_cases(struct waits *w, uintptr_t selection, const struct select
     return true;
 }
 
-static bool look_at(struct waits *w, const struct task *t, const char *stack, size_t at)
+static bool look_at(struct waits *w, const struct task *t, const char *stack, size_t n, size_t at)
 {
     struct selection s;
     uintptr_t word;
     memcpy(&word, stack + at, sizeof word);
-    w->at = at;
+    w->below = n - at;
     return leads_back(word, t, &s) && read_cases(w, word, &s);
 }
 
@@ -67,7 +69,7 @@ void waits_look(struct waits *w, const struct task *t, const char *stack, size_t
     if (wait_kind(w->on) != WAIT_SELECT)
         return;
     for (size_t at = 0; !w->told && at + sizeof(uintptr_t) <= n && at < SEARCHED; at += sizeof(uintptr_t))
-        w->told = look_at(w, t, stack, at);
+        w->told = look_at(w, t, stack, n, at);
 }
 
 static bool same_cases(const struct waits *a, const struct waits *b)
@@ -76,13 +78,26 @@ static bool same_cases(const struct waits *a, const struct waits *b)
            memcmp(a->first, b->first, a->shown * sizeof a->first[0]) == 0;
 }
 
+/* Where it was found first may have been a leftover, which others don't have. */
+static bool find_again(struct waits *w, struct waits *other, const struct task *t, const char *stack, size_t n)
+{
+    if (w->below <= n && look_at(other, t, stack, n, n - w->below))
+        return true;
+    if (w->searches == SEARCHES)
+        return false;
+    w->searches++;
+    waits_look(other, t, stack, n);
+    w->below = other->below;
+    return other->told;
+}
+
 void waits_add(struct waits *w, uint64_t on, const struct task *t, const char *stack, size_t n)
 {
     struct waits other = {.on = on};
     if (w->on != on)
         w->on &= ~WAIT_OBJECT_MASK;
     if (w->told)
-        w->told = w->at + sizeof(uintptr_t) <= n && look_at(&other, t, stack, w->at) && same_cases(w, &other);
+        w->told = find_again(w, &other, t, stack, n) && same_cases(w, &other);
 }
 
 /* The text. It is cut where there is no room. */

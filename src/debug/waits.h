@@ -20,13 +20,14 @@ struct waits {
     bool timed;
     unsigned shown, more;        /* cases */
     uint64_t first[WAITS_CASES]; /* a channel with WAIT_SEND or WAIT_RECV; else WAIT_NOTHING */
-    size_t at;                   /* where in the stack it was found */
+    size_t below;                /* its end: where the stack has the address of what was found */
+    unsigned searches;           /* of the stacks of others */
 };
 
 /* stack: a copy of the n lowest live bytes of t's. */
 void waits_look(struct waits *w, const struct task *t, const char *stack, size_t n);
 
-/* Another task, which is at the same place, has parked, too: what it doesn't have in common with the others is left out. */
+/* Another task, whose backtrace is the same, has parked, too: what it doesn't have in common with the others is left out. */
 void waits_add(struct waits *w, uint64_t on, const struct task *t, const char *stack, size_t n);
 
 void waits_describe(const struct waits *w, char *text, size_t size);
