@@ -51,13 +51,14 @@ struct mote_stats {
 #define MOTE_DUMP_PLAIN 1u
 
 /* Writes every task to fd: its number, name or function, state, what it waits for and how long (to an eighth of a second), where
- * it was started, and its backtrace. Of a select that is its first four cases, of a mutex also who holds it. Tasks started
- * at one place whose state and backtrace are the same, and that wait for the same kind of thing, are counted together; the most
- * frequent come first. Then what they wait for is told as far as it is the same, and of their names up to three. Where a task is that runs on another processor is asked by SIGURG, if the program has no handler for it and the task
- * doesn't block it; what has no such answer within 20 ms has no backtrace. One deeper than 16 KB has only the upper part of it. The
- * program goes on meanwhile, so each task is shown as it was at some moment of the call. flags: 0 or MOTE_DUMP_PLAIN, with which
- * it may also be called in the handler of a signal that came in the middle of malloc. Anyone may call it; it takes no lock
- * of the library's. 0; -EINVAL for other flags; -ESHUTDOWN when no runtime runs; -ENOMEM; the errors of write(2), when not all could be written. Never switches. */
+ * it was started, and its backtrace. Of a select its first four cases are told, of a mutex also who holds it. Tasks that were
+ * started at one place, have the same state and backtrace and wait for the same kind of thing are counted together: then what they
+ * wait for is told as far as it is the same for all, and up to three of their names. The most frequent come first. Where a task is
+ * that runs on another processor is asked by SIGURG, if the program has no handler for it and the task doesn't block it; what has
+ * no such answer within 20 ms has no backtrace. One deeper than 16 KB has only the upper part of it. The program goes on meanwhile,
+ * so each task is shown as it was at some moment of the call. flags: 0 or MOTE_DUMP_PLAIN, with which it may also be called in the
+ * handler of a signal that came in the middle of malloc. Anyone may call it; it takes no lock of the library's. 0; -EINVAL for
+ * other flags; -ESHUTDOWN when no runtime runs; -ENOMEM; the errors of write(2), when not all could be written. Never switches. */
 int mote_dump(int fd, unsigned flags);
 
 /* Writes what happens from now on to a file, which it makes or empties; %p in its name becomes the process's number, %% a %. Perfetto
