@@ -122,7 +122,7 @@ static const struct {
     WAIT(receive, "waiting to receive from channel 0x"),
     WAIT(receive_until, "waiting to receive from channel 0x"),
     WAIT(send_full, "waiting to send to channel 0x"),
-    WAIT(choose, "waiting in a select"),
+    WAIT(choose, "waiting in a select: receive from channel 0x"),
     WAIT(null_channel, "waiting on a null channel"),
     WAIT(await_group, "waiting for wait group 0x"),
     WAIT(await_group_until, "waiting for wait group 0x"),
@@ -134,7 +134,7 @@ static const struct {
     WAIT(acquire, "waiting for semaphore 0x"),
     WAIT(arrive, "waiting at barrier 0x"),
     WAIT(sleep_long, "waiting for a time"),
-    WAIT(join, "waiting to join a task"),
+    WAIT(join, "waiting to join task "),
     WAIT(first_of_once, "waiting to receive from channel 0x"),
     WAIT(call_once, "waiting for once 0x"),
     WAIT(end_group, "waiting for the end of group 0x"),
@@ -344,6 +344,50 @@ static void test_without_a_runtime(void **state)
     assert_int_equal(mote_dump(1, 2), -EINVAL);
 }
 
+/* Names */
+
+static void start_readers(int n, int names)
+{
+    for (int i = 0; i < n; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "reader %d", i % names);
+        mote_attr attr = {.name = name, .detached = true};
+        CHECK(mote_spawn_with(&attr, receive) != NULL);
+    }
+}
+
+static void show_names(void *arg)
+{
+    (void)arg;
+    all.c = mote_chan_make(int, 0);
+    start_readers(4, 2);
+    await_parked(4);
+    dump();
+    CHECK(strstr(text, " tasks (receive), named reader ") && !strstr(text, "..."));
+    start_readers(20, 20);
+    await_parked(24);
+    dump();
+    CHECK(strstr(text, " tasks (receive), named reader ") && strstr(text, ", ..., the first of them "));
+}
+
+static void test_of_the_names_in_a_group_some_are_shown(void **state)
+{
+    (void)state;
+    run_and_discard(&one_proc, show_names);
+}
+
+static void dump_nowhere(void *arg)
+{
+    (void)arg;
+    CHECK(mote_dump(-1, 0) == -EBADF);
+}
+
+static void test_errors_of_write_are_returned(void **state)
+{
+    (void)state;
+    run_with(&one_proc, dump_nowhere, NULL);
+}
+
 /* While everything moves */
 
 static _Atomic bool enough;
@@ -426,6 +470,8 @@ int main(void)
         cmocka_unit_test(test_backtraces_of_whatever_is_parked),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_without_a_runtime),
+        cmocka_unit_test(test_of_the_names_in_a_group_some_are_shown),
+        cmocka_unit_test(test_errors_of_write_are_returned),
         cmocka_unit_test(test_a_report_of_tasks_that_move),
         cmocka_unit_test(test_a_crowd_is_one_line),
     };

@@ -248,6 +248,9 @@ static void test_ends_are_told_apart(void **state)
     assert_end(go_on, MOTE_SIM_ENDLESS, 0);
     assert_end(panic, MOTE_SIM_PANIC, 0);
     mote_sim_failure f;
+    const mote_sim_options few = {.runs = 1, .most_choices = 500, .quiet = 1};
+    assert_int_equal(mote_sim_explore_with(&few, go_on, NULL, &f), 1);
+    assert_int_equal(f.choices, 500); /* though there was one task, and so nothing to choose */
     const mote_sim_options options = {.runs = 5, .quiet = 1};
     assert_int_equal(mote_sim_explore_with(&options, end_well, NULL, &f), 0);
     assert_int_equal(f.end, MOTE_SIM_PASSED);
@@ -314,6 +317,68 @@ static void test_the_report_has_seed_and_switches(void **state)
     assert_said(&child, " (deposit, test_explore.c:");
     assert_said(&child, " instead of ");
     assert_said(&child, "mote: to see it again: mote_sim_run(");
+}
+
+/* Each of these fails by one choice of its kind alone. */
+static int take_the_first(void *arg)
+{
+    (void)arg;
+    channel a = mote_chan_make(int, 1), b = mote_chan_make(int, 1);
+    mote_send(a, 1);
+    mote_send(b, 1);
+    int chosen = mote_select(MOTE_RECV(a, NULL), MOTE_RECV(b, NULL));
+    mote_chan_free(a);
+    mote_chan_free(b);
+    return chosen == 0; /* left to itself, it is the last that is ready */
+}
+
+static int hear_the_second(void *arg)
+{
+    (void)arg;
+    int64_t when = mote_now() + MOTE_S;
+    mote_ctx *a = mote_ctx_with_deadline(mote_ctx_background(), when),
+             *b = mote_ctx_with_deadline(mote_ctx_background(), when);
+    CHECK(a && b);
+    int chosen = mote_select(MOTE_DONE(a), MOTE_DONE(b));
+    mote_ctx_free(a);
+    mote_ctx_free(b);
+    return chosen;
+}
+
+static int first;
+static bool leaving;
+
+static void come(int number)
+{
+    if (!first)
+        first = leaving ? number : 1;
+}
+
+static int run_the_second(void *arg)
+{
+    (void)arg;
+    first = 0;
+    leaving = false;
+    CHECK(mote_go(come, 1) == 0 && mote_go(come, 2) == 0);
+    leaving = true;
+    mote_yield();
+    while (!first)
+        mote_yield();
+    return first - 1;
+}
+
+static void body_reported(void *fn) { CHECK(mote_sim_explore((int (*)(void *))fn, NULL, SEEDS) == 1); }
+
+static void test_each_kind_of_choice_is_told(void **state)
+{
+    (void)state;
+    struct child_result child = run_child(body_reported, (void *)take_the_first);
+    assert_said(&child, "mote:   choice 0: the main task takes another case of a select");
+    child = run_child(body_reported, (void *)hear_the_second);
+    assert_said(&child, ": another timer comes first\n");
+    child = run_child(body_reported, (void *)run_the_second);
+    assert_said(&child, " (come, test_explore.c:");
+    assert_said(&child, ") runs next, not task ");
 }
 
 static void body_passed(void *arg)
@@ -387,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_a_run_leaves_nothing_behind),
         cmocka_unit_test(test_wrong_numbers_are_refused),
         cmocka_unit_test(test_the_report_has_seed_and_switches),
+        cmocka_unit_test(test_each_kind_of_choice_is_told),
         cmocka_unit_test(test_nothing_is_said_of_runs_that_pass),
         cmocka_unit_test(test_last_words_are_shown),
         cmocka_unit_test(test_one_seed_can_be_asked_for),

@@ -107,6 +107,34 @@ static void test_lines_do_not_mix(void **state)
     assert_int_equal(lines, THREADS * LINES);
 }
 
+/* Of several that would end the process one tells why, and isn't cut off by the others. */
+static void *die_in_thread(void *arg)
+{
+    pthread_barrier_wait(arg);
+    die(NULL);
+    return NULL;
+}
+
+static void die_in_threads(void *arg)
+{
+    pthread_t thread[THREADS];
+    pthread_barrier_t together;
+    (void)arg;
+    CHECK(pthread_barrier_init(&together, NULL, THREADS) == 0);
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&thread[i], NULL, die_in_thread, &together) == 0);
+    pthread_join(thread[0], NULL);
+}
+
+static void test_one_thread_has_the_last_words(void **state)
+{
+    struct child_result r = run_child(die_in_threads, NULL);
+    (void)state;
+    assert_killed(&r, SIGABRT);
+    assert_memory_equal(r.err, fatal_head, sizeof fatal_head - 1);
+    assert_null(strstr(r.err + 1, "mote: cause"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +143,7 @@ int main(void)
         cmocka_unit_test(test_fatal_says_who_and_where_and_aborts),
         cmocka_unit_test(test_a_long_report_is_cut),
         cmocka_unit_test(test_lines_do_not_mix),
+        cmocka_unit_test(test_one_thread_has_the_last_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,37 @@ static void test_what_has_returned_or_ended_is_told(void **state)
     assert_null(strstr(child.err, "mote_go_pinned"));
 }
 
+/* Two at once: one of them is told, wholly. */
+static _Atomic int ready;
+
+static void write_together(void)
+{
+    for (ready++; ready < 2;)
+        continue;
+    write_to_it();
+}
+
+static void touch_twice(void *way)
+{
+    const mote_attr attr = {.name = "borrower"};
+    CHECK(mote_start(config) == 0);
+    CHECK(mote_join(mote_spawn(start_victim), NULL) == 0);
+    mote_spawn_with(&attr, (void (*)(void))way);
+    mote_join(mote_spawn_with(&attr, (void (*)(void))way), NULL);
+}
+
+static void test_of_two_accesses_one_is_told(void **state)
+{
+    (void)state;
+    needs_check_mode();
+    config = &two;
+    for (int i = 0; i < 5; i++) {
+        struct child_result child = run_child(touch_twice, (void *)write_together);
+        must_report(&child, " (borrower) ", WROTE, " write_to_it+0x");
+        assert_null(strstr(strstr(child.err, "mote: stackcheck: ") + 1, "mote: stackcheck: "));
+    }
+}
+
 /* Other faults, and what must not be lent at all, are reported as without the mode. */
 
 static int *volatile nowhere = (int *)16;
@@ -235,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accesses_by_a_task_are_reported),
         cmocka_unit_test(test_accesses_by_others_are_reported),
+        cmocka_unit_test(test_of_two_accesses_one_is_told),
         cmocka_unit_test(test_what_has_returned_or_ended_is_told),
         cmocka_unit_test(test_other_faults_are_reported_as_ever),
         cmocka_unit_test(test_correct_programs_are_not_disturbed),

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 
@@ -278,12 +279,42 @@ static void test_image_grows_to_a_megabyte_and_shrinks_again(void **state)
     run_with(&one_proc_two_homes, dive_in_company, NULL);
 }
 
+/* Every worker is in one of the numbers, or runs a task. */
+static void hold_up(void)
+{
+    mote_blocking_begin();
+    usleep(20000);
+    mote_blocking_end();
+}
+
+static void await_spares(void *arg)
+{
+    (void)arg;
+    struct mote_stats s;
+    for (int i = 0; i < 6; i++)
+        CHECK(mote_go(hold_up) == 0);
+    yield_until_alone();
+    do {
+        mote_sleep(MOTE_MS);
+        CHECK(mote_stats(&s) == 0);
+    } while (s.workers_spare == 0 ||
+             s.workers_asleep + s.workers_spare + s.workers_searching + s.workers_blocked + 1 != s.workers);
+    CHECK(s.workers > s.procs);
+}
+
+static void test_spares_are_counted(void **state)
+{
+    (void)state;
+    run_with(&two_procs, await_spares, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums_are_consistent_at_rest),
         cmocka_unit_test(test_there_are_no_numbers_without_a_runtime),
         cmocka_unit_test(test_each_proc_has_numbers),
+        cmocka_unit_test(test_spares_are_counted),
         cmocka_unit_test(test_counters_never_fall_while_tasks_run),
         cmocka_unit_test(test_stack_info_grows_with_the_depth),
         cmocka_unit_test(test_image_grows_to_a_megabyte_and_shrinks_again),

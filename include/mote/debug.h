@@ -20,6 +20,7 @@ struct mote_stats {
     int workers_asleep;     /* of these: for want of work */
     int workers_blocked;    /* held up by their tasks while others stand in for them (mote_blocking) */
     int workers_searching;  /* looking for work, or woken to do so */
+    int workers_spare;      /* kept for the next time that others are blocked; the rest of `workers` runs tasks */
     uint64_t tasks;         /* tasks alive, the main task among them */
     uint64_t tasks_new;     /* of these: not yet started */
     uint64_t tasks_ready;   /* waiting for a proc */
@@ -50,12 +51,14 @@ struct mote_stats {
 #define MOTE_DUMP_PLAIN 1u
 
 /* Writes every task to fd: its number, name or function, state, what it waits for and how long (to an eighth of a second), where
- * it was started, and its backtrace. Tasks of which all this but number and time is the same are counted together; the most
- * frequent come first. Where a task is that runs on another processor is asked by SIGURG, if the program has no handler for it and the task
- * doesn't block it; what has no such answer within 20 ms has no backtrace. One deeper than 16 KB has only the upper part of it. The
- * program goes on meanwhile, so each task is shown as it was at some moment of the call. flags: 0 or MOTE_DUMP_PLAIN, with which
- * it may also be called in the handler of a signal that came in the middle of malloc. Anyone may call it; it takes no lock
- * of the library's. 0; -EINVAL for other flags; -ESHUTDOWN when no runtime runs; -ENOMEM. Never switches. */
+ * it was started, and its backtrace. Of a select its first four cases are told, of a mutex also who holds it. Tasks that were
+ * started at one place, have the same state and backtrace and wait for the same kind of thing are counted together: then what they
+ * wait for is told as far as it is the same for all, and up to three of their names. The most frequent come first. Where a task is
+ * that runs on another processor is asked by SIGURG, if the program has no handler for it and the task doesn't block it; what has
+ * no such answer within 20 ms has no backtrace. One deeper than 16 KB has only the upper part of it. The program goes on meanwhile,
+ * so each task is shown as it was at some moment of the call. flags: 0 or MOTE_DUMP_PLAIN, with which it may also be called in the
+ * handler of a signal that came in the middle of malloc. Anyone may call it; it takes no lock of the library's. 0; -EINVAL for
+ * other flags; -ESHUTDOWN when no runtime runs; -ENOMEM; the errors of write(2), when not all could be written. Never switches. */
 int mote_dump(int fd, unsigned flags);
 
 /* Writes what happens from now on to a file, which it makes or empties; %p in its name becomes the process's number, %% a %. Perfetto

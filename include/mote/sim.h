@@ -77,7 +77,7 @@ typedef struct mote_sim_failure {
     int runs;          /* how many there were; the last one failed */
     uint64_t seed;     /* of that */
     uint64_t schedule; /* a digest of all choices of that: equal for the same schedule */
-    uint64_t choices;  /* how many there were in it */
+    uint64_t choices;  /* how many there were in it, between two or more; ENDLESS: all that most_choices counts */
     int steps;         /* how many of them the short schedule changes */
     char said[2000];   /* the beginning of what the run with the short schedule has written to stdout and stderr */
 } mote_sim_failure;

@@ -5,12 +5,18 @@
  */
 #include "base/msg.h"
 
+#include "base/atomic.h"
+
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TRACE_MAX 64
+#define PATIENCE_S 8 /* a report may wait for a copy of the process that hangs: debug/crash.c */
 
 void (*msg_describe_caller)(char *text, size_t size);
 const struct msg_tracer *msg_tracer;
@@ -89,11 +95,22 @@ int msg_trace(void **trace, int max, const void *from)
     return n;
 }
 
-volatile bool msg_dying;
+static _Atomic uintptr_t dying; /* a thread; not its number, which differs in a copy of the process. 0: none */
+
+bool msg_last_words(void)
+{
+    uintptr_t self = (uintptr_t)pthread_self(), first = 0;
+    if (atom_cas_rlx(&dying, &first, self)) /* rlx: it decides, nothing else */
+        return true;
+    struct timespec rest = {.tv_sec = PATIENCE_S};
+    while (first != self && nanosleep(&rest, &rest) < 0 && errno == EINTR)
+        continue;
+    return false;
+}
 
 void msg_abort(void)
 {
-    msg_dying = true;
+    msg_last_words();
     abort();
 }
 
@@ -101,6 +118,7 @@ void msg_fatal(const char *format, ...)
 {
     struct msg_text t;
     void *trace[TRACE_MAX];
+    bool first = msg_last_words();
     msg_begin(&t);
     msg_add(&t, "mote: ");
     va_list args;
@@ -108,8 +126,10 @@ void msg_fatal(const char *format, ...)
     t.n = add(t.text, sizeof t.text, t.n, format, args);
     va_end(args);
     msg_add(&t, "\n");
-    msg_add_caller(&t);
-    msg_add_trace(&t, trace, msg_trace(trace, TRACE_MAX, __builtin_return_address(0)));
+    if (first) { /* else what these take may be what has failed */
+        msg_add_caller(&t);
+        msg_add_trace(&t, trace, msg_trace(trace, TRACE_MAX, __builtin_return_address(0)));
+    }
     msg_end(&t);
     msg_abort();
 }

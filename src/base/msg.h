@@ -21,7 +21,11 @@ void msg_fatal(const char *format, ...) PRINTF_LIKE(1, 2) NORETURN COLD;
 
 /* Ends a program that has said why. */
 void msg_abort(void) NORETURN COLD;
-extern volatile bool msg_dying; /* it does */
+
+/* Called by who is about to end the process, before it says why. True: nobody has called it yet. False: the calling thread has, and
+ * fails again in its last words; or another has, and takes longer for them than anybody waits: until then the call doesn't return, so
+ * that they aren't cut off. Also in handlers of signals, and in a copy of the process for its thread. */
+bool msg_last_words(void);
 
 /* A report; what doesn't fit is left out. */
 struct msg_text {

@@ -211,6 +211,17 @@ static int walk_fault(const void *context, void **trace, int max, long *depth)
     return n;
 }
 
+/* libunwind takes the nearest symbol below an address, however long it is: in a library without its table of symbols that is some
+ * other function's. dladdr knows the lengths, but only of those that are exported; the unwind table where each begins. */
+static bool covers(unw_cursor_t *cursor, uintptr_t start, uintptr_t at)
+{
+    Dl_info first, exported;
+    unw_proc_info_t function;
+    if (dladdr((void *)start, &first) && first.dli_saddr == (void *)start)
+        return dladdr((void *)at, &exported) && exported.dli_saddr == (void *)start;
+    return unw_get_proc_info(cursor, &function) < 0 || function.start_ip <= start;
+}
+
 /* False: no symbol covers it. A cursor that stands nowhere is led there, for libunwind wants one. */
 static bool find_name(unw_word_t at, char *name, size_t size, unw_word_t *offset)
 {
@@ -220,7 +231,8 @@ static bool find_name(unw_word_t at, char *name, size_t size, unw_word_t *offset
     if (unw_init_local(&cursor, &nowhere) < 0 || unw_set_reg(&cursor, UNW_REG_IP, at) < 0)
         return false;
     int error = unw_get_proc_name(&cursor, name, size, offset);
-    return error == 0 || error == -UNW_ENOMEM; /* the latter: it was cut */
+    return (error == 0 || error == -UNW_ENOMEM) && /* the latter: it was cut */
+           covers(&cursor, at - *offset, at);
 }
 
 static const char *base_name(const char *path)
@@ -236,14 +248,16 @@ static void describe(void *at, char *text, size_t size)
     unw_word_t offset = 0;
     char name[160];
     Dl_info file;
-    const char *in = dladdr((void *)(uintptr_t)before, &file) && file.dli_fname ? base_name(file.dli_fname) : "?";
+    const char *object = dladdr((void *)(uintptr_t)before, &file) && file.dli_fname ? base_name(file.dli_fname) : "?";
     char line[200] = "";
-    if (lines_find((void *)(uintptr_t)before, line, sizeof line))
-        in = line;
+    bool known = lines_find((void *)(uintptr_t)before, line, sizeof line);
     if (find_name(before, name, sizeof name, &offset))
-        snprintf(text, size, "%s+0x%lx (%s)", name, (unsigned long)offset + 1, in);
+        snprintf(text, size, "%s+0x%lx (%s)", name, (unsigned long)offset + 1, known ? line : object);
+    else if (object[0] != '?')
+        snprintf(text, size, "%s+0x%lx%s%s%s", object, (unsigned long)((uintptr_t)at - (uintptr_t)file.dli_fbase),
+                 known ? " (" : "", line, known ? ")" : "");
     else
-        snprintf(text, size, "%p (%s)", at, in);
+        snprintf(text, size, "%p (%s)", at, known ? line : "?");
 }
 
 static const char *missing(void)

@@ -3,7 +3,9 @@
  * Job:    name the task that runs on the faulting thread, and where it was.
  * Holds:  CR1 called in a handler of the signal, which may have come in the middle of malloc or of the dynamic linker. To name
  *         functions and lines takes both. So a copy of the process does it, which may hang or fault; then the report is without
- *         them.
+ *         them. A second one is made first: another thread may have held a lock that it has given back by now.
+ *         CR2 one thread tells, the first that fails (msg_last_words): the others wait, since the first of them to return would
+ *         end the process before all was said.
  * Not here: who is called for which signal, and that the process dies as it would have (stack/guard.c).
  */
 #include "debug/crash.h"
@@ -23,7 +25,6 @@
 #include <unistd.h>
 
 #define FRAMES 24
-#define PATIENCE_MS 3000
 #define SHOWN 8 /* of a deep stack */
 #define DEEP 64 /* frames from which on somebody wants to know how many there are */
 
@@ -103,10 +104,10 @@ static void begin_report(struct msg_text *text, int signal, const void *address,
 static pid_t copy_process(void) { return (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL); }
 
 /* True: it has said everything. */
-static bool await_copy(pid_t copy)
+static bool await_copy(pid_t copy, int patience_ms)
 {
     int status = 1;
-    for (int i = 0; i < PATIENCE_MS / 10; i++) {
+    for (int i = 0; i < patience_ms / 10; i++) {
         pid_t ended = waitpid(copy, &status, WNOHANG | __WALL);
         if (ended == copy)
             return status == 0;
@@ -122,12 +123,17 @@ static bool await_copy(pid_t copy)
 
 bool crash_tell(void (*tell)(void *arg), void *arg)
 {
-    pid_t copy = copy_process();
-    if (copy == 0) {
-        tell(arg);
-        _exit(0);
+    static const int patience_ms[] = {1000, 3000};
+    for (size_t i = 0; i < ARRAY_LENGTH(patience_ms); i++) {
+        pid_t copy = copy_process();
+        if (copy == 0) {
+            tell(arg);
+            _exit(0);
+        }
+        if (copy > 0 && await_copy(copy, patience_ms[i]))
+            return true;
     }
-    return copy > 0 && await_copy(copy);
+    return false;
 }
 
 struct crash {
@@ -145,13 +151,14 @@ static void tell_crash(void *arg)
 void debug_on_fault(int signal, const void *address, const void *context, size_t overflow)
 {
     struct worker *w = worker_self();
+    bool first = msg_last_words(); /* a fault in here is not reported */
     trace_last_words();
-    if (!msg_dying && homes.watch && signal == SIGSEGV && trespass_look(address, context))
-        overflow = homes.size;
-    if (msg_dying || !w || w->self.current == &w->base || UNDER_ASAN ||
-        UNDER_TSAN) /* those tools have their own reports */
+    if (!first)
         return;
-    msg_dying = true; /* a fault in here is not reported */
+    if (homes.watch && signal == SIGSEGV && trespass_look(address, context))
+        overflow = homes.size;
+    if (!w || w->self.current == &w->base || UNDER_ASAN || UNDER_TSAN) /* those tools have their own reports */
+        return;
     struct crash crash = {.context = context};
     begin_report(&crash.text, signal, address, overflow);
     if (!crash_tell(tell_crash, &crash))

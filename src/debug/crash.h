@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* Calls tell(arg) in a copy of the process (CR1). False: it has not come to its end, for three seconds. */
+/* Calls tell(arg) in a copy of the process (CR1). False: it has not come to its end, for four seconds. */
 bool crash_tell(void (*tell)(void *arg), void *arg);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/os.h"
 #include "debug/running.h"
 #include "debug/snapshot.h"
+#include "debug/waits.h"
 #include "sched/proc.h"
 
 #include <mote/debug.h>
@@ -27,6 +28,7 @@
 #define KINDS 16384 /* a power of two: stacks told apart */
 #define PROBES 16   /* places that a kind may be in */
 #define FRAMES 32
+#define NAMES 3
 #define STACK ((size_t)16 << 10) /* bytes of each that are looked at */
 #define CODE_RANGES 128
 #define RUNNING 64 /* workers that are looked at */
@@ -34,18 +36,20 @@
 /* Tasks with one site, state and backtrace. */
 struct group {
     const struct mote__site *site;
-    uint64_t wait_on;     /* kind and object; the latter 0 when it isn't the same for all */
+    struct waits waits;
     uint32_t least, most; /* ticks that they have waited */
     uint64_t count, first_id;
     void *trace[FRAMES];
     int frames;
     uint8_t state;
     bool pinned;
-    char name[32]; /* of the first */
+    unsigned names;       /* different ones; NAMES + 1: more */
+    char name[NAMES][32]; /* the first of them */
 };
 
 struct dump {
     int fd;
+    int error; /* a negative errno: the first of writing */
     unsigned flags;
     struct dump_choice choice;
     uint32_t now; /* ticks */
@@ -79,10 +83,12 @@ struct dump {
 /* The output. */
 static void flush(struct dump *d)
 {
-    for (size_t done = 0; done < d->used;) {
+    for (size_t done = 0; !d->error && done < d->used;) {
         ssize_t n = write(d->fd, d->text + done, d->used - done);
-        if (n < 0 && errno != EINTR)
+        if (n < 0 && errno != EINTR) {
+            d->error = -errno;
             break;
+        }
         done += n > 0 ? (size_t)n : 0;
     }
     d->used = 0;
@@ -145,7 +151,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 
 static uint64_t hash_of(const struct dump *d, const struct group *g, size_t n)
 {
-    uint64_t hash = mix(mix(mix((uintptr_t)g->site, g->state), wait_kind(g->wait_on)), n);
+    uint64_t hash = mix(mix(mix((uintptr_t)g->site, g->state), wait_kind(g->waits.on)), n);
     for (size_t i = 0; i + sizeof(uintptr_t) <= n; i += sizeof(uintptr_t)) {
         uintptr_t word;
         memcpy(&word, d->stack + i, sizeof word);
@@ -168,7 +174,7 @@ static struct kind *find_kind(struct dump *d, uint64_t hash)
 
 static bool same(const struct group *a, const struct group *b)
 {
-    return a->site == b->site && a->state == b->state && wait_kind(a->wait_on) == wait_kind(b->wait_on) &&
+    return a->site == b->site && a->state == b->state && wait_kind(a->waits.on) == wait_kind(b->waits.on) &&
            a->pinned == b->pinned && a->frames == b->frames &&
            memcmp(a->trace, b->trace, sizeof a->trace[0] * (size_t)a->frames) == 0;
 }
@@ -245,6 +251,20 @@ static uint32_t ticks_of(const struct dump *d, uint64_t wait_on)
     return ticks > WAIT_TICKS_MASK / 2 ? 0 : ticks; /* it parked while we are at it */
 }
 
+static void note_name(struct group *g, const struct task_extra *extra)
+{
+    char name[sizeof g->name[0]];
+    if (!extra || g->names > NAMES || !snapshot_read(name, extra->name, sizeof name) || !name[0])
+        return;
+    name[sizeof name - 1] = 0;
+    for (unsigned i = 0; i < g->names; i++)
+        if (strcmp(g->name[i], name) == 0)
+            return;
+    if (g->names < NAMES)
+        memcpy(g->name[g->names], name, sizeof name);
+    g->names++;
+}
+
 static RACY_READER void add_task(void *object, void *arg)
 {
     struct task *t = object;
@@ -255,11 +275,8 @@ static RACY_READER void add_task(void *object, void *arg)
     like.site = t->site;
     like.pinned = t->flags & TASK_PINNED;
     if (like.state == TASK_PARKED)
-        like.wait_on = t->wait_on & ~WAIT_TIME_MASK;
+        like.waits.on = t->wait_on & ~WAIT_TIME_MASK;
     like.first_id = record_id(t);
-    struct task_extra *extra = t->extra;
-    if (extra && !snapshot_read(like.name, extra->name, sizeof like.name))
-        like.name[0] = 0;
     d->tasks++;
     size_t n = t == d->self ? 0 : snapshot_stack(t, d->stack, STACK);
     like.least = like.most = like.state == TASK_PARKED && n > SWITCH_TICKS_AT + 2 ? ticks_of(d, t->wait_on) : 0;
@@ -270,9 +287,11 @@ static RACY_READER void add_task(void *object, void *arg)
         d->beyond++;
         return;
     }
-    g->count++;
-    if (g->wait_on != like.wait_on)
-        g->wait_on &= ~WAIT_OBJECT_MASK;
+    if (g->count++ == 0)
+        waits_look(&g->waits, t, d->stack, n);
+    else
+        waits_add(&g->waits, like.waits.on, t, d->stack, n);
+    note_name(g, t->extra);
     if (like.least < g->least)
         g->least = like.least;
     if (like.most > g->most)
@@ -289,54 +308,36 @@ static const char *state_name(unsigned state)
     return state < ARRAY_LENGTH(names) && names[state] ? names[state] : "?";
 }
 
-/* For what, on which object, for how long. */
+/* For what, for how long. */
 static void say_wait(struct dump *d, const struct group *g)
 {
-    static const char *const names[] = {
-        [WAIT_NOTHING] = "for something",
-        [WAIT_NO_CHANNEL] = "on a null channel",
-        [WAIT_SEND] = "to send to channel",
-        [WAIT_RECV] = "to receive from channel",
-        [WAIT_SELECT] = "in a select",
-        [WAIT_GROUP_END] = "for the end of group",
-        [WAIT_GROUP_PLACE] = "for a place in group",
-        [WAIT_WG] = "for wait group",
-        [WAIT_MUTEX] = "to lock mutex",
-        [WAIT_READ] = "to read with rwmutex",
-        [WAIT_WRITE] = "to write with rwmutex",
-        [WAIT_COND] = "for condition",
-        [WAIT_ONCE] = "for once",
-        [WAIT_SEM] = "for semaphore",
-        [WAIT_BARRIER] = "at barrier",
-        [WAIT_JOIN] = "to join a task",
-        [WAIT_SLEEP] = "for a time",
-        [WAIT_READ_FD] = "to read fd",
-        [WAIT_WRITE_FD] = "to write fd",
-        [WAIT_FD] = "to read or write fd",
-    };
-    unsigned kind = wait_kind(g->wait_on);
-    void *object = wait_object(g->wait_on);
-    say(d, " %s", kind < ARRAY_LENGTH(names) ? names[kind] : names[WAIT_NOTHING]);
-    if (object && kind >= WAIT_READ_FD)
-        say(d, " %d", (int)(uintptr_t)object - 1);
-    else if (object && kind != WAIT_JOIN)
-        say(d, " %p", object);
+    char text[256];
     double least = (double)g->least * 1e-9 * (double)WAIT_TICK, most = (double)g->most * 1e-9 * (double)WAIT_TICK;
+    waits_describe(&g->waits, text, sizeof text);
     if (g->least == g->most)
-        say(d, ", for %.1f s", most);
+        say(d, "%s, for %.1f s", text, most);
     else
-        say(d, ", for %.1f to %.1f s", least, most);
+        say(d, "%s, for %.1f to %.1f s", text, least, most);
+}
+
+/* What is the same for all comes first. */
+static void say_who(struct dump *d, const struct group *g)
+{
+    char number[32];
+    const char *function = g->site ? g->site->name : "main";
+    if (g->count == 1) {
+        say(d, "task %llu (%s)", (unsigned long long)g->first_id, g->names ? g->name[0] : function);
+        return;
+    }
+    say(d, "%s tasks (%s)", grouped(g->count, number), function);
+    for (unsigned i = 0; i < g->names && i < NAMES; i++)
+        say(d, "%s %s", i ? "," : ", named", g->name[i]);
+    say(d, "%s, the first of them %llu", g->names > NAMES ? ", ..." : "", (unsigned long long)g->first_id);
 }
 
 static void show_group(struct dump *d, const struct group *g)
 {
-    char number[32];
-    const char *function = g->site ? g->site->name : "main";
-    if (g->count == 1)
-        say(d, "task %llu (%s)", (unsigned long long)g->first_id, g->name[0] ? g->name : function);
-    else
-        say(d, "%s tasks (%s), the first of them %llu", grouped(g->count, number), function,
-            (unsigned long long)g->first_id);
+    say_who(d, g);
     say(d, ": %s", state_name(g->state));
     if (g->state == TASK_PARKED)
         say_wait(d, g);
@@ -398,7 +399,7 @@ static struct dump *begin(int fd, unsigned flags, struct dump_choice choice, con
     return d;
 }
 
-/* NULL: there was no memory. How many tasks there are. */
+/* NULL: there was no memory. How many tasks there are, or a negative errno. */
 static int64_t finish(struct dump *d)
 {
     if (!d)
@@ -407,8 +408,9 @@ static int64_t finish(struct dump *d)
     int64_t tasks = (int64_t)d->tasks;
     if (tasks > 0 || !d->choice.wanted)
         show(d);
+    int error = d->error;
     os_release(d, sizeof *d);
-    return tasks;
+    return error < 0 ? error : tasks;
 }
 
 /* Unwinders try addresses by system calls, stale ones, too, in stacks of tasks that have ended meanwhile: check mode must not take

@@ -162,7 +162,7 @@ static void fill_in(const struct search *s, mote_sim_failure *f)
                             .runs = s->runs,
                             .seed = s->seed,
                             .schedule = s->schedule,
-                            .choices = s->choices,
+                            .choices = s->outcome.end == MOTE_SIM_ENDLESS ? s->most_looks : s->choices,
                             .steps = (int)s->steps};
     ssize_t n = pread(s->said, f->said, sizeof f->said - 1, 0);
     f->said[n > 0 ? n : 0] = 0;

@@ -7,6 +7,7 @@
  */
 #include "arch/switch.h"
 #include "sched/proc.h"
+#include "sync/mutex.h"
 
 #include <stddef.h>
 
@@ -62,6 +63,7 @@ __attribute__((used)) const struct entry mote_debug_layout[] = {
     AT(mote__site, file),
     AT(mote__site, line),
     AT(task_extra, name),
+    AT(mutex, owner),
     NUMBER("task_extra.name_size", sizeof(((struct task_extra *)0)->name)),
     AT(home_table, at),
     AT(home_table, copied),

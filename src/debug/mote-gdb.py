@@ -371,7 +371,7 @@ the beginning of it. Without -g at most 1000 are shown; mote N COMMAND looks at 
     def _count(runtime, tasks):
         groups = {}
         for t in tasks:
-            waits = runtime.wait(t) if t.state == runtime.layout["TASK_PARKED"] else ""
+            waits = runtime.wait(t, whom=False) if t.state == runtime.layout["TASK_PARKED"] else ""
             key = (t.site, t.state, waits)
             count, first = groups.get(key, (0, t))
             groups[key] = (count + 1, first if first.id < t.id else t)

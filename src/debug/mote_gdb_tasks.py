@@ -262,13 +262,26 @@ class Runtime:
         ticks = (self._number("I", L["switch_ticks"]) - since) & L["WAIT_TICKS_MASK"]
         return 0.0 if ticks > L["WAIT_TICKS_MASK"] // 2 else ticks * L["WAIT_TICK"] * 1e-9
 
-    def wait(self, t):
-        """For what, and on which object."""
+    def number(self, at):
+        """Of the task whose record is there; None: a plain thread's, or it is in use no more."""
+        L = self.layout
+        state, flags = (self._number("B", at + L["task." + field]) for field in ("state", "flags"))
+        if state not in self.states or flags & (L["TASK_THREAD"] | L["TASK_NODE"]):
+            return None
+        return self._number("H", at + L["task.id_high"]) << 32 | self._number("I", at + L["task.id_low"])
+
+    def wait(self, t, whom=True):
+        """For what, and on which object; whom: also for which other task, which differs in a crowd."""
         L = self.layout
         kind, object = self.waits.get(t.wait_on >> L["WAIT_KIND_SHIFT"], "for something"), t.wait_on & L["WAIT_OBJECT_MASK"]
         if object and kind.endswith("fd"):
             return f"{kind} {object - 1}"
-        return f"{kind} {object:#x}" if object and not kind.endswith("a task") else kind
+        if not object or kind == WAITS["WAIT_JOIN"]:
+            number = self.number(object) if object and whom else None
+            return f"to join task {number}" if number else kind
+        owner = word(object + L["mutex.owner"]) if whom and kind == WAITS["WAIT_MUTEX"] else 0
+        number = self.number(owner) if owner else None
+        return f"{kind} {object:#x}" + (f", held by task {number}" if number else "")
 
     def says(self, t):
         """What it does."""

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-#define SHOWN 64 /* procs whose queues are named */
+#define SHOWN 64 /* procs that are looked at: the queues of those in use are named */
 
 /* Monitor only. */
 static struct {
@@ -22,16 +22,16 @@ static struct {
     struct mote_stats last;
 } trace;
 
-static size_t add_queues(char *text, size_t size)
+static void add_queues(char *text, size_t size)
 {
     struct mote_proc_stats procs[SHOWN];
     int n = mote_proc_stats(procs, SHOWN);
     size_t used = 0;
     for (int i = 0; i < n && i < SHOWN && used < size; i++) {
         unsigned long long queued = procs[i].queued_new + procs[i].queued_ready;
-        used += (size_t)snprintf(text + used, size - used, "%s%llu", i ? " " : "", queued);
+        if (procs[i].state != MOTE_PROC_UNUSED || queued)
+            used += (size_t)snprintf(text + used, size - used, "%s%llu", used ? " " : "", queued);
     }
-    return used;
 }
 
 static unsigned long long since(uint64_t now, uint64_t then) { return (unsigned long long)(now - then); }
@@ -45,12 +45,13 @@ static void print_line(int64_t now)
     add_queues(queues, sizeof queues);
     const struct mote_stats *last = &trace.last;
     unsigned long long homes_made = s.homes + s.homes_pinned;
-    msg_print("%lld ms: procs %d, workers %d (%d asleep, %d searching), tasks %llu, queued %llu [%s], switches %llu, "
+    msg_print("%lld ms: procs %d, workers %d (%d asleep, %d searching, %d spare), tasks %llu, queued %llu [%s], "
+              "switches %llu, "
               "stolen %llu, copies %llu out %llu in, homes %llu",
               (long long)((now - trace.begun) / MOTE_MS), s.procs, s.workers, s.workers_asleep, s.workers_searching,
-              (unsigned long long)s.tasks, (unsigned long long)s.queued, queues, since(s.switches, last->switches),
-              since(s.stolen, last->stolen), since(s.copies_out, last->copies_out), since(s.copies_in, last->copies_in),
-              homes_made);
+              s.workers_spare, (unsigned long long)s.tasks, (unsigned long long)s.queued, queues,
+              since(s.switches, last->switches), since(s.stolen, last->stolen), since(s.copies_out, last->copies_out),
+              since(s.copies_in, last->copies_in), homes_made);
     trace.last = s;
 }
 

@@ -70,6 +70,7 @@ static void add_all(struct mote_stats *s)
     s->workers_blocked = (int)atom_load_rlx(&rt.spares.count);     /* rlx: as above */
     s->workers_asleep = (int)atom_load_rlx(&rt.idle.asleep);       /* rlx: as above */
     s->workers_searching = (int)atom_load_rlx(&rt.idle.searching); /* rlx: as above */
+    s->workers_spare = (int)atom_load_rlx(&rt.idle.retired);       /* rlx: as above */
     s->queued = globq_count(&rt.global);
     for (uint32_t i = 0; i < made; i++)
         add_proc(s, rt.proc[i]);

@@ -189,7 +189,6 @@ static void tell(void *arg)
 
 static void begin(struct trespass *t, const struct home *h, const void *address, const void *context)
 {
-    msg_dying = true; /* a fault in here is not reported */
     syscalls_ignore();
     *t = (struct trespass){.address = address, .context = context, .home = h};
     describe_self(t);
@@ -223,6 +222,8 @@ bool trespass_look(const void *address, const void *context)
 void trespass_by_call(const void *address, const void *context, const char *name, int argument)
 {
     struct trespass t;
+    if (!msg_last_words()) /* CR2 */
+        msg_abort();
     begin(&t, home_of_address(address), address, context);
     msg_add(&t.text, "mote: stackcheck: %s called %s with argument %d on the stack of %s, %s, at %p\n", t.who, name,
             argument, t.whose, owner_does(&t), address);

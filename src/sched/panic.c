@@ -169,12 +169,15 @@ static void add_panics(struct msg_text *text, const struct unwinding *u)
 static NORETURN COLD void uncaught(struct task *self, struct panic *panic)
 {
     struct msg_text text;
+    bool ends = (!rt.panic_ends_task || (self->flags & (TASK_MAIN | TASK_THREAD))) && !sim_panicked(self);
+    if (ends)
+        msg_last_words(); /* of several at once one is told, and not cut off */
     msg_begin(&text);
     add_panics(&text, &panic->unwinding);
     msg_add_caller(&text);
     msg_add_trace(&text, panic->trace, panic->frames);
     msg_end(&text);
-    if ((!rt.panic_ends_task || (self->flags & (TASK_MAIN | TASK_THREAD))) && !sim_panicked(self))
+    if (ends)
         msg_abort();
     if (self->extra) {
         self->extra->panicked = true;

@@ -78,10 +78,10 @@ LIST = ["info motes", "info motes -g", "info motes new", "info motes waiting lo"
 def check_list(s):
     s.must(
         "info motes",
-        r"^  1 +main: waiting to join a task, for [0-9.]+ s; pinned home \d+$",
+        r"^  1 +main: waiting to join task \d+, for [0-9.]+ s; pinned home \d+$",
         r"^  \d+ +quick: ended, not joined yet, started at .*subject\.c:\d+; no stack any more$",
         r"^  \d+ +the sleeper: waiting for a time, for [0-9.]+ s, started at .*subject\.c:\d+; ",
-        r"^  \d+ +locker: waiting to lock mutex 0x[0-9a-f]+, for ",
+        r"^  \d+ +locker: waiting to lock mutex 0x[0-9a-f]+, held by task \d+, for ",
         r"^  \d+ +lender: waiting to receive from channel 0x[0-9a-f]+, for [^\n]*; pinned home \d+$",
         r"^\* \d+ +spinner: running, started at ",
         r"^\* \d+ +runner: running, started at ",
@@ -142,7 +142,7 @@ def check_tasks(s):
     s.must("mote <deep3> no-such-command", "Undefined command")
     s.must("mote 999999 bt", "there is no task 999999")
     s.must("mote bt", "Usage: mote N")
-    s.must("mote <main>", "main: waiting to join a task")
+    s.must("mote <main>", r"main: waiting to join task \d+")
     s.must("info motes --no-such-option", "has no option --no-such-option")
     s.must("mote all bt 1", r"deep: [^\n]*\n#0", r"the sleeper: [^\n]*\n#0", r"runner: [^\n]*\n#0 +stop_here")
     s.must("frame", "^#1 .*runner")  # what the user had selected
