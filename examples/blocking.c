@@ -8,12 +8,14 @@
  * about 10 ms that a task doesn't come back while others wait, and does the same. */
 #include <mote.h>
 
+#include "program.h"
+
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
+static long calls = 100;
 static bool declared = true;
 
 /* 100 ms in the system; all that other tasks could do in this thread must wait. */
@@ -30,8 +32,9 @@ static void ask(int number, mote_chan(int) answers)
     mote_send(answers, answer);
 }
 
-static int run(int calls)
+static int run(int argc, char **argv)
 {
+    (void)argc, (void)argv;
     mote_chan(int) answers = mote_chan_make(int, 0);
     mote_ticker *ticker = mote_ticker_make(10 * MOTE_MS);
     if (!answers || !ticker)
@@ -50,27 +53,26 @@ static int run(int calls)
             ticks++;
         }
     }
-    printf("%d calls of 100 ms took %lld ms, with %d ticks in between\n", calls,
+    printf("%ld calls of 100 ms took %lld ms, with %d ticks in between\n", calls,
            (long long)((mote_now() - start) / MOTE_MS), ticks);
     mote_ticker_free(ticker);
     mote_chan_free(answers);
-    return sum == (long)calls * (calls + 1) / 2 && ticks > 0 ? 0 : 1;
+    return sum == calls * (calls + 1) / 2 && ticks > 0 ? 0 : 1;
 }
 
-static int app(int argc, char **argv)
+int main(int argc, char **argv)
 {
-    int calls = 100;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--undeclared") == 0) {
+    static const char usage[] = "usage: blocking [--calls N] [--undeclared]";
+    static const struct option options[] = {{"calls", 1, NULL, 'c'}, {"undeclared", 0, NULL, 'u'}, {0}};
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'c')
+            calls = program_number(optarg, 1, 1000000, usage);
+        else if (c == 'u')
             declared = false;
-        } else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc && atoi(argv[i + 1]) > 0) {
-            calls = atoi(argv[++i]);
-        } else {
-            fprintf(stderr, "usage: blocking [--calls N] [--undeclared]\n");
-            return 2;
-        }
+        else
+            program_refuse(usage);
     }
-    return run(calls);
+    if (optind < argc)
+        program_refuse(usage);
+    return program_status("blocking", mote_run(run, argc, argv));
 }
-
-int main(int argc, char **argv) { return mote_run(app, argc, argv); }

@@ -12,10 +12,11 @@
  * tree is up, and the others stop for that. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NODES 7
@@ -116,27 +117,14 @@ static int run_tree(int argc, char **argv)
     return right ? 0 : -EIO;
 }
 
-static _Noreturn void usage(const char *word)
-{
-    fprintf(stderr, "cancel_tree: %s?\nusage: cancel_tree [--cancel NAME], one of", word);
-    for (int i = 0; i < NODES; i++)
-        fprintf(stderr, " %s", tree[i].name);
-    fprintf(stderr, "\n");
-    exit(2);
-}
-
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "--cancel") == 0) {
-        for (chosen = 0; chosen < NODES && strcmp(argv[2], tree[chosen].name) != 0; chosen++)
-            ;
-        if (chosen == NODES)
-            usage(argv[2]);
-    } else if (argc > 1) {
-        usage(argv[1]);
-    }
-    int error = mote_run(run_tree, argc, argv);
-    if (error < 0)
-        fprintf(stderr, "cancel_tree: %s\n", strerror(-error));
-    return error < 0 ? 1 : 0;
+    if (argc == 3 && strcmp(argv[1], "--cancel") == 0)
+        for (chosen = 0; chosen < NODES && strcmp(argv[2], tree[chosen].name) != 0;)
+            chosen++;
+    else if (argc > 1)
+        chosen = NODES;
+    if (chosen == NODES)
+        program_refuse("usage: cancel_tree [--cancel server | search | search/1 | search/2 | mail | mail/1 | mail/2]");
+    return program_status("cancel_tree", mote_run(run_tree, argc, argv));
 }

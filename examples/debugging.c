@@ -6,11 +6,12 @@
  * Without a name all of them, one after the other. What they say is on stderr: read it beside this file. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,12 +95,12 @@ static bool ends_as_told(int i)
 int main(int argc, char **argv)
 {
     int found = 0, wrong = 0;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3 && argc <= 2; i++)
         if (argc < 2 || strcmp(argv[1], cases[i].name) == 0) {
             found++;
             wrong += !ends_as_told(i);
         }
     if (!found)
-        fprintf(stderr, "usage: debugging [leak | deadlock | hog]\n");
-    return found ? wrong : 2;
+        program_refuse("usage: debugging [leak | deadlock | hog]");
+    return program_status("debugging", wrong ? 1 : 0);
 }

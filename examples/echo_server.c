@@ -6,30 +6,34 @@
  */
 #include <mote.h>
 
+#include "interrupt.h"
+#include "program.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static long port = 7777, clients;
+static int failed;
+static mote_group connections, calls;
 
-static void serve(int fd)
+/* When the context is cancelled: no more is read, but what has been read is still sent. */
+static void serve(mote_ctx *ctx, int fd)
 {
     char buffer[4096];
     intptr_t n;
-    while ((n = mote_read(fd, buffer, sizeof buffer)) > 0 && mote_write_all(fd, buffer, (size_t)n) == n)
+    while ((n = mote_read_ctx(ctx, fd, buffer, sizeof buffer)) > 0 && mote_write_all(fd, buffer, (size_t)n) == n)
         ;
     mote_close(fd);
 }
 
-/* Until the listener is closed. */
-static void accept_all(int listener)
+static void accept_all(mote_ctx *ctx, int listener)
 {
     int fd;
-    while ((fd = mote_accept(listener)) >= 0)
-        if (mote_go(serve, fd) < 0)
+    while ((fd = mote_accept_ctx(ctx, listener)) >= 0)
+        if (mote_group_go(&connections, serve, ctx, fd) < 0)
             mote_close(fd); /* no memory for one more task */
+    mote_close(listener);
 }
 
 /* Says something, and wants to hear the same, within ten seconds. */
@@ -48,39 +52,45 @@ static int call(const char *address, int number)
     return moved < 0 ? (int)moved : got == n && memcmp(said, heard, (size_t)n) == 0 ? 0 : -EIO;
 }
 
+static void call_all(const char *address)
+{
+    for (int i = 0; i < clients && failed == 0; i++)
+        failed = mote_group_go(&calls, call, address, i);
+    int error = mote_group_wait(&calls);
+    failed = failed ? failed : error;
+    printf("%ld clients: %s\n", clients, failed ? strerror(-failed) : "all heard what they said");
+    mote_group_cancel(&connections, 0);
+}
+
 static int run(int argc, char **argv)
 {
     (void)argc, (void)argv;
     static char address[64];
-    mote_group group = {0};
+    mote_ctx *ctx = mote_group_ctx(&connections);
     snprintf(address, sizeof address, "127.0.0.1:%ld", clients ? 0 : port);
-    int listener = mote_listen("tcp", address);
+    int listener = ctx ? mote_listen("tcp", address) : -ENOMEM;
     if (listener < 0)
         return listener;
     mote_local_address(listener, address, sizeof address);
     printf("listening at %s\n", address);
-    if (!clients)
-        accept_all(listener);
-    else if (mote_go(accept_all, listener) < 0)
-        return -ENOMEM;
-    for (int i = 0; i < clients; i++)
-        mote_group_go(&group, call, address, i);
-    int error = mote_group_wait(&group);
-    printf("%ld clients: %s\n", clients, error ? strerror(-error) : "all heard what they said");
-    mote_close(listener); /* ends accept_all */
-    return error;
+    fflush(stdout); /* now, also where it goes to a file */
+    int error = clients ? mote_go(call_all, address) : interrupt_cancels(&connections);
+    if (error < 0)
+        return error;
+    accept_all(ctx, listener);
+    error = interrupt_finish(&connections);
+    return failed ? failed : error;
 }
 
 int main(int argc, char **argv)
 {
+    static const char usage[] = "usage: echo_server [--port N | --self-test CLIENTS]";
     bool test = argc == 3 && strcmp(argv[1], "--self-test") == 0;
-    if (argc != 1 && !test && (argc != 3 || strcmp(argv[1], "--port") != 0)) {
-        fprintf(stderr, "usage: echo_server [--port N | --self-test CLIENTS]\n");
-        return 2;
-    }
-    *(test ? &clients : &port) = argc == 3 ? strtol(argv[2], NULL, 10) : port;
-    int error = mote_run(run, argc, argv);
-    if (error < 0)
-        fprintf(stderr, "echo_server: %s\n", strerror(-error));
-    return error < 0 ? 1 : 0;
+    if (argc != 1 && !test && (argc != 3 || strcmp(argv[1], "--port") != 0))
+        program_refuse(usage);
+    if (test)
+        clients = program_number(argv[2], 1, 1000000, usage);
+    else if (argc == 3)
+        port = program_number(argv[2], 0, 65535, usage);
+    return program_status("echo_server", mote_run(run, argc, argv));
 }

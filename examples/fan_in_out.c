@@ -7,11 +7,13 @@
  * so results come in any order; the consumer restores it, or with --unordered takes them as they come. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <errno.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static struct {
     long jobs, workers;
@@ -121,36 +123,20 @@ static int fan(int argc, char **argv)
     return tally.right && tally.seen == options.jobs ? 0 : -EIO;
 }
 
-static _Noreturn void usage(const char *word)
-{
-    fprintf(stderr, "fan_in_out: %s?\nusage: fan_in_out [--jobs N] [--workers W] [--unordered]\n", word);
-    exit(2);
-}
-
-static long number(const char *option, const char *word)
-{
-    char *end = NULL;
-    long n = word ? strtol(word, &end, 10) : 0;
-    if (!word || *end || n < 1 || n > 1000000)
-        usage(option);
-    return n;
-}
-
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--jobs") == 0) {
-            options.jobs = number("--jobs", argv[++i]);
-        } else if (strcmp(argv[i], "--workers") == 0) {
-            options.workers = number("--workers", argv[++i]);
-        } else if (strcmp(argv[i], "--unordered") == 0) {
+    static const char usage[] = "usage: fan_in_out [--jobs N] [--workers W] [--unordered]";
+    static const struct option known[] = {
+        {"jobs", 1, NULL, 'j'}, {"workers", 1, NULL, 'w'}, {"unordered", 0, NULL, 'u'}, {0}};
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (c == 'u')
             options.unordered = true;
-        } else {
-            usage(argv[i]);
-        }
+        else if (c == '?')
+            program_refuse(usage);
+        else
+            *(c == 'j' ? &options.jobs : &options.workers) = program_number(optarg, 1, 1000000, usage);
     }
-    int error = mote_run(fan, argc, argv);
-    if (error < 0)
-        fprintf(stderr, "fan_in_out: %s\n", strerror(-error));
-    return error < 0 ? 1 : 0;
+    if (optind < argc)
+        program_refuse(usage);
+    return program_status("fan_in_out", mote_run(fan, argc, argv));
 }

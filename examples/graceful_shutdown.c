@@ -7,13 +7,12 @@
  * After N answers (1000) the program interrupts itself; with 0 it waits for you to press Ctrl-C, once for each way. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <errno.h>
-#include <getopt.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define WORKERS 8
@@ -29,20 +28,15 @@ struct server {
     atomic_long offered, refused, answered, served;
 };
 
-/* mote has no signals yet, so a plain thread waits for them. It may use channels and contexts like any task. */
-static void *wait_for_interrupt(void *arg)
+static mote_chan(int) interrupts;
+
+static void stop_when_interrupted(struct server *s)
 {
-    struct server *s = arg;
-    sigset_t set;
-    int number;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigwait(&set, &number);
+    mote_recv(interrupts, NULL);
     if (s->ctx)
         mote_ctx_cancel(s->ctx, -EINTR);
     else
         mote_chan_close(s->requests);
-    return NULL;
 }
 
 static void serve(struct server *s, mote_chan(int) reply)
@@ -102,8 +96,8 @@ static void client(struct server *s)
 static bool run_server(const char *how, mote_ctx *ctx)
 {
     struct server s = {.requests = mote_chan_make(mote_chan(int), ctx ? 0 : 16), .ctx = ctx};
-    pthread_t thread;
-    if (!s.requests || pthread_create(&thread, NULL, wait_for_interrupt, &s) != 0)
+    mote_task *stopping = s.requests ? mote_spawn(stop_when_interrupted, &s) : NULL;
+    if (!stopping)
         return false;
     mote_wg_add(&s.workers, WORKERS);
     mote_wg_add(&s.clients, CLIENTS);
@@ -113,7 +107,7 @@ static bool run_server(const char *how, mote_ctx *ctx)
         mote_go(client, &s);
     mote_wg_wait(&s.clients);
     mote_wg_wait(&s.workers);
-    pthread_join(thread, NULL); /* it has done its work: this doesn't block */
+    mote_join(stopping, NULL);
     printf("%s: %ld requests: %ld served, %ld answered, %ld refused\n", how, s.offered, s.served, s.answered,
            s.refused);
     mote_chan_free(s.requests);
@@ -123,27 +117,25 @@ static bool run_server(const char *how, mote_ctx *ctx)
 static int app(int argc, char **argv)
 {
     (void)argc, (void)argv;
+    interrupts = mote_chan_make(int, 1);
+    int error = interrupts ? mote_signal_notify(interrupts, SIGINT) : -ENOMEM;
+    if (error < 0)
+        return error;
     mote_ctx *ctx = mote_ctx_with_cancel(mote_ctx_background());
     bool good = ctx && run_server("by context", ctx);
     good = run_server("by closing", NULL) && good;
     mote_ctx_free(ctx);
+    mote_signal_stop(interrupts);
+    mote_chan_free(interrupts);
     return good ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"after", 1, NULL, 'a'}, {0}};
-    char *end = "";
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        after = c == 'a' ? strtol(optarg, &end, 10) : -1;
-    if (after < 0 || *end || optind < argc) {
-        fprintf(stderr, "usage: graceful_shutdown [--after N]\n");
-        return 2;
-    }
-    /* Blocked before the runtime starts its threads, which inherit that: so only sigwait gets it. */
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return mote_run(app, argc, argv) == 0 ? 0 : 1;
+    static const char usage[] = "usage: graceful_shutdown [--after N]";
+    if (argc != 1 && (argc != 3 || strcmp(argv[1], "--after") != 0))
+        program_refuse(usage);
+    if (argc == 3)
+        after = program_number(argv[2], 0, 1000000000, usage);
+    return program_status("graceful_shutdown", mote_run(app, argc, argv));
 }

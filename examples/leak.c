@@ -4,36 +4,30 @@
  *     leak [--requests N]
  *
  * Each request asks three replicas and takes the first answer. The other two answers are wanted by nobody; if their
- * channel has no room, their senders wait for ever, and each keeps its stack, its record and the channel alive. */
+ * channel has no room, their senders wait for ever, and each keeps its stack, its record and the channel alive. mote_leaks counts
+ * them, and says on stderr what they wait for, and where. */
 #include <mote.h>
 
-#include <getopt.h>
-#include <stdatomic.h>
+#include "program.h"
+
+#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define REPLICAS 3
 
 static long requests = 100;
 
-/* Who is at the place where tasks may hang. To count at the places that wait is the simplest way to find a leak. */
-static atomic_long sending;
-
 static void replica(mote_chan(int) answers, int number)
 {
-    mote_yield(); /* looks it up */
-    sending++;
+    mote_yield();               /* looks it up */
     mote_send(answers, number); /* the leak is here */
-    sending--;
     mote_chan_free(answers);
 }
 
 static void replica_with_context(mote_chan(int) answers, int number, mote_ctx *ctx)
 {
     mote_yield();
-    sending++;
-    mote_select(MOTE_SEND(answers, number), MOTE_RECV(mote_ctx_done(ctx), NULL));
-    sending--;
+    mote_send_ctx(ctx, answers, number);
     mote_chan_free(answers);
     mote_ctx_free(ctx);
 }
@@ -52,85 +46,72 @@ static mote_chan(int) ask(size_t capacity, mote_ctx *ctx)
     return answers;
 }
 
-static void wrong(mote_chan(int) * kept)
+static mote_chan(mote_chan(int)) lost;
+
+static void wrong(void)
 {
-    for (long i = 0; i < requests; i++)
-        kept[i] = ask(0, NULL); /* a real program would forget the channel here */
+    mote_chan(int) answers = ask(0, NULL);
+    mote_send(lost, answers); /* a real program would just forget it */
 }
 
-static void right_with_buffer(void)
-{
-    for (long i = 0; i < requests; i++)
-        mote_chan_free(ask(REPLICAS, NULL)); /* room for every answer: no send waits */
-}
+/* Room for every answer: no send waits. */
+static void right_with_buffer(void) { mote_chan_free(ask(REPLICAS, NULL)); }
 
 static void right_with_context(void)
 {
-    for (long i = 0; i < requests; i++) {
-        mote_ctx *ctx = mote_ctx_with_cancel(mote_ctx_background());
-        mote_chan(int) answers = ask(0, ctx);
-        mote_ctx_cancel(ctx, 0); /* whoever still waits may go */
-        mote_ctx_free(ctx);
-        mote_chan_free(answers);
-    }
+    mote_ctx *ctx = mote_ctx_with_cancel(mote_ctx_background());
+    mote_chan(int) answers = ask(0, ctx);
+    mote_ctx_cancel(ctx, 0); /* whoever still waits may go */
+    mote_ctx_free(ctx);
+    mote_chan_free(answers);
 }
 
 static void right_with_close(void)
 {
-    for (long i = 0; i < requests; i++) {
-        mote_chan(int) answers = ask(0, NULL);
-        mote_chan_close(answers); /* a send on a closed channel fails with -EPIPE, also one that waits */
-        mote_chan_free(answers);
-    }
+    mote_chan(int) answers = ask(0, NULL);
+    mote_chan_close(answers); /* a send on a closed channel fails with -EPIPE, also one that waits */
+    mote_chan_free(answers);
 }
 
-/* Whether so many tasks are left, besides the main one, when everyone who can has ended: they get ten seconds to. */
-static bool leaves(const char *what, size_t expected)
+/* Those that have been let go get ten seconds to end. */
+static bool leaves(const char *what, void (*request)(void), long expected)
 {
+    for (long i = 0; i < requests && request; i++)
+        request();
     int64_t deadline = mote_now() + 10 * MOTE_S;
-    while ((mote_task_count() - 1 > expected || sending < (long)expected) && mote_now() < deadline)
+    while ((long)mote_task_count() - 1 > expected && mote_now() < deadline)
         mote_sleep(MOTE_MS);
-    size_t left = mote_task_count() - 1;
-    printf("%-12s %4zu tasks leaked", what, left);
-    if (left)
-        printf(", %ld of them in the send of replica()", sending);
-    printf("\n");
+    long left = (long)mote_leaks();
+    printf("%-12s %4ld tasks leaked\n", what, left);
     return left == expected;
 }
 
 static int app(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    mote_chan(int) *kept = calloc((size_t)requests, sizeof *kept);
-    if (!kept)
-        return 1;
-    wrong(kept);
-    long lost = (REPLICAS - 1) * requests;
-    bool good = leaves("wrong:", (size_t)lost) && sending == lost;
-    for (long i = 0; i < requests; i++) { /* lets them go, so that the rest begins with a clean slate */
-        mote_chan_close(kept[i]);
-        mote_chan_free(kept[i]);
+    lost = mote_chan_make(mote_chan(int), (size_t)requests);
+    if (!lost)
+        return -ENOMEM;
+    bool good = leaves("wrong:", wrong, (REPLICAS - 1) * requests);
+    mote_chan_close(lost);
+    mote_chan_range (lost, answers) { /* lets them go, so that the rest begins with a clean slate */
+        mote_chan_close(answers);
+        mote_chan_free(answers);
     }
-    free(kept);
-    good &= leaves("let go:", 0);
-    right_with_buffer();
-    good &= leaves("buffer:", 0);
-    right_with_context();
-    good &= leaves("context:", 0);
-    right_with_close();
-    good &= leaves("close:", 0);
+    mote_chan_free(lost);
+    good &= leaves("let go:", NULL, 0);
+    good &= leaves("buffer:", right_with_buffer, 0);
+    good &= leaves("context:", right_with_context, 0);
+    good &= leaves("close:", right_with_close, 0);
     return good ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"requests", 1, NULL, 'r'}, {0}};
-    char *end = "";
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        requests = c == 'r' ? strtol(optarg, &end, 10) : -1;
-    if (requests < 1 || *end || optind < argc) {
-        fprintf(stderr, "usage: leak [--requests N]\n");
-        return 2;
-    }
-    return mote_run(app, argc, argv) == 0 ? 0 : 1;
+    static const char usage[] = "usage: leak [--requests N]";
+    if (argc != 1 && (argc != 3 || strcmp(argv[1], "--requests") != 0))
+        program_refuse(usage);
+    if (argc == 3)
+        requests = program_number(argv[2], 1, 1000000, usage);
+    return program_status("leak", mote_run(app, argc, argv));
 }

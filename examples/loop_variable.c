@@ -7,9 +7,9 @@
  * where it is worst, and is stopped; without it, it has that done by a child, and shows what the child said. */
 #include <mote.h>
 
-#include <getopt.h>
+#include "program.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,18 +118,12 @@ static bool show_wrong(char **argv)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"wrong", 0, NULL, 'w'}, {0}};
-    bool wrong = false, good = true;
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        good &= c == 'w';
-        wrong = true;
-    }
-    if (!good || optind < argc) {
-        fprintf(stderr, "usage: loop_variable [--wrong]\n");
-        return 2;
-    }
+    bool wrong = argc == 2 && strcmp(argv[1], "--wrong") == 0;
+    if (argc > 1 && !wrong)
+        program_refuse("usage: loop_variable [--wrong]");
     if (wrong)
-        return mote_run(run_wrong, argc, argv) == 0 ? 0 : 1;
-    good = show_wrong(argv);
-    return mote_run(lend_and_copy, argc, argv) == 0 && good ? 0 : 1;
+        return program_status("loop_variable", mote_run(run_wrong, argc, argv));
+    bool good = show_wrong(argv);
+    int result = mote_run(lend_and_copy, argc, argv);
+    return program_status("loop_variable", good ? result : 1);
 }

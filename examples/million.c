@@ -8,7 +8,10 @@
  * own. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <errno.h>
+#include <getopt.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +22,7 @@
 #define SENDERS 4
 
 static struct {
-    long tasks, messages, procs;
+    long tasks, messages;
     bool pinned, json;
 } options = {.tasks = 1000000, .messages = 100000};
 
@@ -163,7 +166,7 @@ static bool all_parked(struct mote_stats *s)
     int64_t deadline = mote_now() + 10 * MOTE_S;
     while (mote_stats(s) == 0 && s->tasks_parked != (uint64_t)options.tasks && mote_now() < deadline)
         mote_sleep(MOTE_MS);
-    return s->tasks_parked == (uint64_t)options.tasks;
+    return s->tasks_parked == (uint64_t)options.tasks && mote_task_count() >= (size_t)options.tasks;
 }
 
 static void sender(mote_chan(long) c, long from, long to)
@@ -207,6 +210,7 @@ static int demonstrate(int argc, char **argv)
     show("bytes_per_task", "  that is, per task", (double)(parked - before) * 1024 / (double)n, "bytes", 0);
     if (!all_parked(&s))
         return -EIO;
+    show("alive", "alive, with main", (double)mote_task_count(), "", 0);
     double live = (double)s.live_bytes / (double)n, ms;
     show("messages", "messages", (double)options.messages, "", 0);
     if (!pass_messages(&ms))
@@ -230,50 +234,35 @@ static int demonstrate(int argc, char **argv)
     return 0;
 }
 
-static _Noreturn void usage(const char *word, const char *problem)
-{
-    fprintf(stderr, "million: %s: %s\n", word, problem);
-    fprintf(stderr, "usage: million [--tasks N] [--messages M] [--procs P] [--pinned] [--json]\n");
-    exit(2);
-}
-
-static long number(const char *option, const char *word, long least, long most)
-{
-    char *end = NULL;
-    long n = word ? strtol(word, &end, 10) : 0;
-    if (!word || !*word || *end || n < least || n > most)
-        usage(option, "no fitting number");
-    return n;
-}
+static const char usage[] = "usage: million [--tasks N] [--messages M] [--procs P] [--pinned] [--json]";
 
 static void parse(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        if (strcmp(word, "--tasks") == 0) {
-            options.tasks = number(word, argv[++i], 1, 2000000000);
-        } else if (strcmp(word, "--messages") == 0) {
-            options.messages = number(word, argv[++i], 0, 1000000000);
-        } else if (strcmp(word, "--procs") == 0) {
-            options.procs = number(word, argv[++i], 1, MOST_PROCS);
-            setenv("MOTE_PROCS", argv[i], 1);
-        } else if (strcmp(word, "--pinned") == 0) {
+    static const struct option known[] = {{"tasks", 1, NULL, 't'},  {"messages", 1, NULL, 'm'}, {"procs", 1, NULL, 'p'},
+                                          {"pinned", 0, NULL, 'o'}, {"json", 0, NULL, 'j'},     {0}};
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (c == 't')
+            options.tasks = program_number(optarg, 1, 2000000000, usage);
+        else if (c == 'm')
+            options.messages = program_number(optarg, 0, 1000000000, usage);
+        else if (c == 'p' && program_number(optarg, 1, MOST_PROCS, usage))
+            setenv("MOTE_PROCS", optarg, 1);
+        else if (c == 'o')
             options.pinned = true;
-        } else if (strcmp(word, "--json") == 0) {
+        else if (c == 'j')
             options.json = true;
-        } else {
-            usage(word, "unknown");
-        }
+        else
+            program_refuse(usage);
     }
+    if (optind < argc)
+        program_refuse(usage);
 }
 
 int main(int argc, char **argv)
 {
     parse(argc, argv);
     int error = mote_run(demonstrate, argc, argv);
-    if (error < 0)
-        fprintf(stderr, "million: %s\n", strerror(-error));
-    else if (options.json)
+    if (error == 0 && options.json)
         printf("{%s}\n", json);
-    return error < 0 ? 1 : 0;
+    return program_status("million", error);
 }

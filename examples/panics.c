@@ -4,6 +4,9 @@
  * First the wrong way, in a child process: a panic that nothing catches ends the program, with a report on stderr. Then the right
  * way: mote_try around each request, mote_defer for what must be undone. */
 #include <mote.h>
+
+#include "program.h"
+
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,6 +80,8 @@ static int good_server(void)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1)
+        program_refuse("usage: panics");
     pid_t child = fork(); /* before there is a runtime: a running one doesn't survive a fork */
     if (child == 0)
         return mote_run(bad_server, argc, argv);
@@ -85,5 +90,5 @@ int main(int argc, char **argv)
         return 1;
     printf("without mote_try: a signal has ended the server\nwith it:\n");
     fflush(stdout);
-    return good_server();
+    return program_status("panics", good_server());
 }

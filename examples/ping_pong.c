@@ -7,6 +7,8 @@
  * element. Here each hit hands the processor straight to the other player: two switches from stack to stack, no system call. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,35 +45,19 @@ static int play(int argc, char **argv)
     return hits == 2 * rounds ? 0 : 1;
 }
 
-static _Noreturn void usage(void)
-{
-    fprintf(stderr, "usage: ping_pong [--rounds N] [--procs P]\n");
-    exit(2);
-}
-
-static long number(const char *word, long least, long most)
-{
-    char *end;
-    long n = strtol(word, &end, 10);
-    if (!*word || *end || n < least || n > most)
-        usage();
-    return n;
-}
-
 int main(int argc, char **argv)
 {
+    static const char usage[] = "usage: ping_pong [--rounds N] [--procs P]";
     static const struct option options[] = {{"rounds", 1, NULL, 'r'}, {"procs", 1, NULL, 'p'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (c == 'r') {
-            rounds = number(optarg, 1, 1000000000);
-        } else if (c == 'p') {
-            number(optarg, 1, 1024);
+        if (c == 'r')
+            rounds = program_number(optarg, 1, 1000000000, usage);
+        else if (c == 'p' && program_number(optarg, 1, 1024, usage))
             setenv("MOTE_PROCS", optarg, 1);
-        } else {
-            usage();
-        }
+        else
+            program_refuse(usage);
     }
     if (optind < argc)
-        usage();
-    return mote_run(play, argc, argv) == 0 ? 0 : 1;
+        program_refuse(usage);
+    return program_status("ping_pong", mote_run(play, argc, argv));
 }

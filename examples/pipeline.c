@@ -13,11 +13,11 @@
  * right to left. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static long count = 25;
 
@@ -87,21 +87,12 @@ static int sieve(int argc, char **argv)
     return right ? 0 : -EIO;
 }
 
-static _Noreturn void usage(const char *word)
-{
-    fprintf(stderr, "pipeline: %s?\nusage: pipeline [COUNT]\n", word);
-    exit(2);
-}
-
 int main(int argc, char **argv)
 {
-    char *rest = NULL;
-    if (argc > 1)
-        count = strtol(argv[1], &rest, 10);
-    if (argc > 2 || count < 1 || count > 1000000 || (rest && *rest))
-        usage(argv[argc - 1]);
-    int error = mote_run(sieve, argc, argv);
-    if (error < 0)
-        fprintf(stderr, "pipeline: %s\n", strerror(-error));
-    return error < 0 ? 1 : 0;
+    static const char usage[] = "usage: pipeline [COUNT]";
+    if (argc > 2)
+        program_refuse(usage);
+    if (argc == 2)
+        count = program_number(argv[1], 1, 1000000, usage);
+    return program_status("pipeline", mote_run(sieve, argc, argv));
 }

@@ -6,14 +6,15 @@
  * HOST is localhost, 127.0.0.1 or ::1. The limit of a group bounds the descriptors in use, a context the time that one may take. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define PATIENCE (2 * MOTE_S)
 
 static const char *host;
+static long at_once = 100, first, last;
 static bool is_open[65536];
 
 static int try_port(int port)
@@ -33,12 +34,10 @@ static int try_port(int port)
 
 static int scan(int argc, char **argv)
 {
-    long at_once = strcmp(argv[1], "--at-once") == 0 ? strtol(argv[2], NULL, 10) : 100;
-    long first = strtol(argv[argc - 2], NULL, 10), last = strtol(argv[argc - 1], NULL, 10), count = 0;
+    (void)argc, (void)argv;
     mote_group group = {0}; /* may lie here: the main task's stack is never copied */
+    long count = 0;
     int error = 0;
-    if (at_once < 1 || at_once > 10000 || first < 1 || last > 65535 || first > last)
-        return -EINVAL;
     mote_group_set_limit(&group, (int)at_once);
     for (long port = first; port <= last && error == 0; port++)
         error = mote_group_go(&group, try_port, (int)port); /* waits while so many are under way */
@@ -59,17 +58,18 @@ static bool is_loopback(const char *name)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4 && (argc != 6 || strcmp(argv[1], "--at-once") != 0)) {
-        fprintf(stderr, "usage: port_scan [--at-once N] HOST FIRST LAST\n");
-        return 2;
-    }
+    static const char usage[] = "usage: port_scan [--at-once N] HOST FIRST LAST, ports from 1 to 65535";
+    bool has_limit = argc == 6 && strcmp(argv[1], "--at-once") == 0;
+    if (argc != 4 && !has_limit)
+        program_refuse(usage);
+    if (has_limit)
+        at_once = program_number(argv[2], 1, 10000, usage);
     host = argv[argc - 3];
-    if (!is_loopback(host)) {
-        fprintf(stderr, "port_scan: %s: only this machine is scanned: localhost, 127.0.0.1 or ::1\n", host);
-        return 2;
-    }
-    int error = mote_run(scan, argc, argv);
-    if (error < 0)
-        fprintf(stderr, "port_scan: %s\n", strerror(-error));
-    return error < 0 ? 1 : 0;
+    first = program_number(argv[argc - 2], 1, 65535, usage);
+    last = program_number(argv[argc - 1], 1, 65535, usage);
+    if (first > last)
+        program_refuse("port_scan: FIRST is behind LAST");
+    if (!is_loopback(host))
+        program_refuse("port_scan: only this machine is scanned: localhost, 127.0.0.1 or ::1");
+    return program_status("port_scan", mote_run(scan, argc, argv));
 }

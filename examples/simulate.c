@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* simulate - a mistake that ordinary tests don't find: a transfer between accounts that loses money when another comes in between.
  *
+ *     simulate [SCHEDULES]
+ *
  * The test below passes whenever the tasks come one after the other, as they nearly always do. mote_sim_explore runs it with many
  * schedules, finds one that fails, and says which switches make it fail. Then the accounts are locked for as long as they are
  * worked on, and none of the schedules fails. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SCHEDULES 1000
@@ -70,11 +73,14 @@ static int money_stays(void *arg)
 
 int main(int argc, char **argv)
 {
-    int schedules = argc > 1 ? atoi(argv[1]) : SCHEDULES;
+    static const char usage[] = "usage: simulate [SCHEDULES]";
+    if (argc > 2)
+        program_refuse(usage);
+    int schedules = argc == 2 ? (int)program_number(argv[1], 1, 1000000, usage) : SCHEDULES;
     printf("each access locked by itself:\n");
     int wrong = mote_sim_explore(money_stays, NULL, schedules);
     right = true;
     int found = mote_sim_explore(money_stays, NULL, schedules);
     printf("both accounts locked for the whole transfer: %s\n", found ? "still fails" : "no schedule fails");
-    return wrong == 1 && found == 0 ? 0 : 1;
+    return program_status("simulate", wrong == 1 && found == 0 ? 0 : 1);
 }

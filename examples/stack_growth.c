@@ -6,6 +6,8 @@
  * fro all the time. Every frame finds what it has written, and the image and the home give their memory back. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -73,16 +75,18 @@ static int climb(void)
     printf("%-5s %6s %9s %9s %9s %8s\n", "", "depth", "live", "image", "home", "growths");
     descend(0);
     done = 1;
-    mote_sleep(100 *
-               MOTE_MS); /* nothing else is to be done: homes that nobody uses give back what is below their stacks */
+    mote_sleep(100 * MOTE_MS); /* nothing is to be done: homes that nobody uses give back what is below their stacks */
     mote_stack_info(&s);
     printf("asleep %5s %9zu %9zu %9zu %8llu\n", "", s.live, s.image, home_memory(), (unsigned long long)s.growths);
     bool as_shown = largest >= (size_t)DEEPEST * FRAME && s.image < largest / 8;
     return s.pinned || mote_procs() > 1 || as_shown ? 0 : 1; /* with more of them tasks needn't meet in a home */
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
+    if (argc > 1)
+        program_refuse("usage: stack_growth");
     intptr_t failed = 1;
     mote_start(&(mote_config){.procs = 1, .homes = 2});
     for (int i = 0; i < NEIGHBOURS; i++) /* first: alone the climber would not be copied */
@@ -90,5 +94,5 @@ int main(void)
     mote_task *climber = mote_spawn(climb);
     mote_join(climber, &failed);
     mote_stop(MOTE_FOREVER);
-    return (int)failed;
+    return program_status("stack_growth", (int)failed);
 }

@@ -7,10 +7,12 @@
  * ten seconds of it, at a service that is quick. */
 #include <mote.h>
 
+#include "program.h"
+
 #include <errno.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static long service_ms = 1000, patience_ms = 30;
@@ -155,34 +157,16 @@ static int call_all(int argc, char **argv)
     return right ? 0 : -EIO;
 }
 
-static _Noreturn void usage(const char *word)
-{
-    fprintf(stderr, "timeouts: %s?\nusage: timeouts [--service MS] [--patience MS]\n", word);
-    exit(2);
-}
-
-static long number(const char *option, const char *word)
-{
-    char *end = NULL;
-    long n = word ? strtol(word, &end, 10) : -1;
-    if (!word || *end || end == word || n < 0 || n > 1000000)
-        usage(option);
-    return n;
-}
-
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--service") == 0) {
-            service_ms = number("--service", argv[++i]);
-        } else if (strcmp(argv[i], "--patience") == 0) {
-            patience_ms = number("--patience", argv[++i]);
-        } else {
-            usage(argv[i]);
-        }
+    static const char usage[] = "usage: timeouts [--service MS] [--patience MS]";
+    static const struct option options[] = {{"service", 1, NULL, 's'}, {"patience", 1, NULL, 'p'}, {0}};
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == '?')
+            program_refuse(usage);
+        *(c == 's' ? &service_ms : &patience_ms) = program_number(optarg, 0, 1000000, usage);
     }
-    int error = mote_run(call_all, argc, argv);
-    if (error < 0)
-        fprintf(stderr, "timeouts: %s\n", strerror(-error));
-    return error < 0 ? 1 : 0;
+    if (optind < argc)
+        program_refuse(usage);
+    return program_status("timeouts", mote_run(call_all, argc, argv));
 }

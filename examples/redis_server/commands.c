@@ -114,6 +114,29 @@ static uint64_t shards_of(const struct client *c, const struct command *command)
     return shards;
 }
 
+/* Locks its keys, and does it. */
+static void run(struct client *c, const struct command *command)
+{
+    uint64_t shards = shards_of(c, command);
+    store_lock(shards);
+    command->run(c);
+    store_unlock(shards);
+}
+
+/* What it may take counts before it is done: so neither a large one nor many at once get past the limit. */
+static void run_within(struct client *c, const struct command *command, size_t limit)
+{
+    size_t more = 0;
+    for (size_t i = 1; i < c->request.count; i++)
+        more += sizeof(struct value) + arg(c, i).size;
+    value_count(more, 0);
+    if (value_bytes() > limit)
+        reply_error(&c->reply, "OOM command not allowed when used memory > 'maxmemory'.");
+    else
+        run(c, command);
+    value_count(0, more);
+}
+
 void command_run(struct client *c)
 {
     struct bytes name = arg(c, 0);
@@ -128,13 +151,10 @@ void command_run(struct client *c)
                     "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
                     "allowed in this context",
                     command->name);
-    } else if ((command->flags & ADDS) && server.max_memory > 0 && value_bytes() > server.max_memory) {
-        reply_error(&c->reply, "OOM command not allowed when used memory > 'maxmemory'.");
+    } else if ((command->flags & ADDS) && server.max_memory > 0) {
+        run_within(c, command, server.max_memory);
     } else {
-        uint64_t shards = shards_of(c, command);
-        store_lock(shards);
-        command->run(c);
-        store_unlock(shards);
+        run(c, command);
     }
     server.commands++;
 }

@@ -13,7 +13,7 @@
 struct server {
     const char *address;
     size_t max_value;  /* bytes of an argument */
-    size_t max_memory; /* bytes of all values, beyond which nothing may be added; 0: no limit */
+    size_t max_memory; /* bytes of all keys, values and their tables, beyond which nothing may be added; 0: no limit */
     size_t max_queue;  /* bytes that a subscriber may lag behind; then he is disconnected */
     long max_clients;
     int64_t grace; /* ns from the first interrupt to the end, at most */

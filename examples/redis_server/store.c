@@ -39,6 +39,7 @@ static void discard(struct entry *e)
 {
     value_drop(e->string);
     list_clear(&e->list);
+    value_count(0, sizeof *e + e->node.key.size);
     free(e);
 }
 
@@ -80,8 +81,10 @@ static struct entry *add(struct shard *s, struct bytes key, uint64_t hash)
     e->expires = MOTE_FOREVER;
     e->string = NULL;
     e->list = (struct list){0};
-    if (table_add(&s->table, &e->node))
+    if (table_add(&s->table, &e->node)) {
+        value_count(sizeof *e + key.size, 0);
         return e;
+    }
     free(e);
     return NULL;
 }
@@ -145,7 +148,7 @@ static void discard_all(struct table *table)
             next = n->next;
             discard((struct entry *)n);
         }
-    free((void *)table->buckets);
+    table_free(table);
 }
 
 /* All are gone at once; they are freed when others may go on already. */

@@ -102,6 +102,6 @@ void subscriber_end(struct subscriber *s)
     mote_mutex_unlock(&s->mutex);
     mote_wg_wait(&s->sending);
     list_clear(&s->queue); /* what came when it was broken already */
-    free((void *)s->channels.buckets);
+    table_free(&s->channels);
     free(s);
 }

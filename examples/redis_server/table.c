@@ -84,6 +84,7 @@ static bool grow(struct table *table)
             n->next = *bucket;
             *bucket = n;
         }
+    value_count(room * sizeof *buckets, table->room * sizeof *buckets); // NOLINT(bugprone-sizeof-expression)
     free(table->buckets);
     table->buckets = buckets;
     table->room = room;
@@ -99,6 +100,13 @@ bool table_add(struct table *table, struct node *node)
     *bucket = node;
     table->count++;
     return true;
+}
+
+void table_free(struct table *table)
+{
+    value_count(0, table->room * sizeof *table->buckets); // NOLINT(bugprone-sizeof-expression)
+    free(table->buckets);
+    *table = (struct table){0};
 }
 
 struct node *table_remove(struct table *table, struct node **link)

@@ -29,4 +29,7 @@ bool table_add(struct table *table, struct node *node);
 /* Takes it out. */
 struct node *table_remove(struct table *table, struct node **link);
 
+/* What the table itself takes, which counts in value_bytes; the nodes are their owners'. */
+void table_free(struct table *table);
+
 #endif

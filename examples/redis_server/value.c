@@ -16,7 +16,7 @@ struct value *value_make(const char *at, size_t size)
     v->size = size;
     if (at && size > 0)
         memcpy(v->bytes, at, size);
-    atomic_fetch_add_explicit(&alive, sizeof *v + size, memory_order_relaxed);
+    value_count(sizeof *v + size, 0);
     return v;
 }
 
@@ -30,9 +30,11 @@ void value_drop(struct value *value)
 {
     if (!value || atomic_fetch_sub_explicit(&value->refs, 1, memory_order_acq_rel) > 1)
         return;
-    atomic_fetch_sub_explicit(&alive, sizeof *value + value->size, memory_order_relaxed);
+    value_count(0, sizeof *value + value->size);
     free(value);
 }
+
+void value_count(size_t more, size_t less) { atomic_fetch_add_explicit(&alive, more - less, memory_order_relaxed); }
 
 size_t value_bytes(void) { return atomic_load_explicit(&alive, memory_order_relaxed); }
 
@@ -80,6 +82,7 @@ static bool resize(struct list *list, size_t room)
         return false;
     for (size_t i = 0; i < list->count; i++)
         slots[i] = list->slots[slot(list, i)];
+    value_count(room * sizeof *slots, list->room * sizeof *slots); // NOLINT(bugprone-sizeof-expression)
     free(list->slots);
     *list = (struct list){slots, room, 0, list->count};
     return true;
@@ -115,6 +118,7 @@ void list_clear(struct list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         value_drop(list_at(list, i));
+    value_count(0, list->room * sizeof *list->slots); // NOLINT(bugprone-sizeof-expression)
     free(list->slots);
     *list = (struct list){0};
 }

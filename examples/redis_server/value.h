@@ -26,8 +26,9 @@ struct value *value_make(const char *at, size_t size);
 struct value *value_ref(struct value *value);
 void value_drop(struct value *value); /* NULL is ignored */
 
-/* Bytes of all values alive. */
+/* Bytes of all values alive, their lists, and what else is counted: more, then less. */
 size_t value_bytes(void);
+void value_count(size_t more, size_t less);
 
 /* A number as Redis writes and reads it: no spaces, no plus, no leading zeros. */
 bool value_number(struct bytes text, int64_t *number);

@@ -4,7 +4,7 @@
 
 import signal
 
-from peers import Server, eventually, must, must_be, run
+from peers import Server, must, must_be, run
 
 TESTS = {}
 
@@ -15,7 +15,9 @@ def test(function):
 
 
 def chat(options):
-    return Server(options.command, want=-signal.SIGTERM)
+    if options.kill:
+        return Server(options.command, want=-signal.SIGKILL, end=signal.SIGKILL)
+    return Server(options.command, end=signal.SIGINT)
 
 
 def join(server, name, *others, receive_buffer=0):
@@ -65,6 +67,43 @@ def names(options):
         must_be(a.line(), b"b" * 31 + b" is here")
         b.reset()
         must_be(a.line(), b"b" * 31 + b" is gone")
+
+
+@test
+def taken(options):
+    """Who asks for the name of one who is there is asked again, and nobody hears of it; it is free when that one has gone."""
+    with chat(options) as server:
+        a = join(server, "anna")
+        b = server.connect()
+        must_be(b.line(), b"your name?")
+        b.send("anna\nanna\n")
+        for _ in range(2):
+            must_be(b.line(), b"that name is taken, your name?")
+        a.send("not to b\n")
+        b.send("bert\nhello\n")
+        must_be([b.line(), a.line(), a.line()], [b"bert is here", b"bert is here", b"bert: hello"])
+        with server.connect() as c:  # who gives up wasn't here
+            c.send("anna\n")
+            must_be([c.line(), c.line()], [b"your name?", b"that name is taken, your name?"])
+            c.half_close()
+            must_be(c.rest(), b"")
+        a.reset()
+        must_be(b.line(), b"anna is gone")
+        join(server, "anna", b)
+
+
+@test
+def interrupted(options):
+    """All are let go, who has said his name and who hasn't."""
+    with chat(options) as server:
+        a = join(server, "anna")
+        b = join(server, "bert", a)
+        c = server.connect()
+        must_be(c.line(), b"your name?")
+        server.process.send_signal(signal.SIGKILL if options.kill else signal.SIGTERM)
+        for peer in (a, b, c):
+            must(peer.rest() in (b"", b"anna is gone\n", b"bert is gone\n"))
+        server.wait()
 
 
 @test

@@ -59,9 +59,9 @@ def refuses(options):
         got = scan(options, host, 1, 2)
         must_be([got.returncode, got.stdout], [2, ""])
         must("only this machine is scanned" in got.stderr, got.stderr)
-    for args in (("127.0.0.1", 0, 1), ("127.0.0.1", 2, 1), ("127.0.0.1", 1, 65536), ("--at-once", 0, "::1", 1, 2)):
+    for args in (("127.0.0.1", 0, 1), ("127.0.0.1", 2, 1), ("127.0.0.1", "1x", 2), ("127.0.0.1", 1, 65536), ("--at-once", 0, "::1", 1, 2)):
         got = scan(options, *args)
-        must_be([got.returncode, got.stdout], [1, ""])
+        must_be([got.returncode, got.stdout], [2, ""])
 
 
 if __name__ == "__main__":

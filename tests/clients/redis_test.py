@@ -282,6 +282,39 @@ def limits(options):
         eventually(is_admitted, "another client after one has gone")
 
 
+def used_memory(peer):
+    return int(ask(peer, "INFO").split(b"used_memory:")[1].split(b"\r")[0])
+
+
+@test
+def memory(options):
+    """What a command would add counts before it is done; keys, lists and their tables count, and stop counting when they go."""
+    limit = 20_000_000
+    with Server(options.command, "--max-memory", limit) as server, server.connect() as a:
+        empty = used_memory(a)
+        oom = "-OOM command not allowed when used memory > 'maxmemory'."
+        must_be(ask(a, "SET", "a", b"x" * 25_000_000), oom)
+        must_be(ask(a, "MSET", *[b"x" * 7_000_000] * 6), oom)
+        must_be(ask(a, "SET", "a", b"x" * 19_000_000), "+OK")
+        must_be(ask(a, "APPEND", "a", b"x" * 2_000_000), oom)
+        must_be(ask(a, "DEL", "a"), 1)
+        must(used_memory(a) < empty + 10_000, "still counted:", used_memory(a), empty)
+        must_be(ask(a, "SET", b"k" * 10_000_000, ""), "+OK")
+        must(used_memory(a) > 10_000_000, "a key doesn't count:", used_memory(a))
+        must_be(ask(a, "SET", b"l" * 11_000_000, ""), oom)
+        must_be(ask(a, "DEL", b"k" * 10_000_000), 1)
+        n = 20 * options.scale
+        before = used_memory(a)
+        a.send(b"".join(request("SET", i, "") for i in range(n)))
+        must_be([answer(a) for _ in range(n)], ["+OK"] * n)
+        must(used_memory(a) > before + 80 * n, "keys and their table don't count:", used_memory(a) - before)
+        before = used_memory(a)
+        must_be(ask(a, "RPUSH", "list", *[""] * n), n)
+        must(used_memory(a) > before + (16 + 8) * n, "a list doesn't count:", used_memory(a) - before)
+        must_be(ask(a, "FLUSHALL"), "+OK")
+        must_be(used_memory(a), 0)
+
+
 @test
 def atomic(options):
     """MSET and MGET on keys of different shards: never half of one."""

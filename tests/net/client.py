@@ -27,6 +27,7 @@ class Server:
     def __init__(self, command, *args, files=0):
         self.command = [*command, "--listen", "127.0.0.1:0", *map(str, args)]
         self.files = files
+        self.signal = signal.SIGINT
         self.want_status = 0
         self.err = ""
 
@@ -58,7 +59,7 @@ class Server:
 
     def interrupt(self):
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(self.signal)
 
     def end(self):
         """Waits for it, and looks how it ended."""

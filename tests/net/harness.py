@@ -38,6 +38,7 @@ def run(tests, description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--scale", type=int, default=100, help="percent of the usual work")
     parser.add_argument("--tool", action="store_true", help="the program runs under a tool: its memory says nothing")
+    parser.add_argument("--kill", action="store_true", help="the tool keeps signals back that the program waits for: it is killed")
     parser.add_argument("--test", action="append", choices=sorted(tests), help="only this one")
     parser.add_argument("command", nargs="+", help="the program, with what it runs under before it")
     options = parser.parse_args()

@@ -6,6 +6,7 @@ import contextlib
 import random
 import signal
 import socket
+import subprocess
 import threading
 
 from client import PATIENCE, Server, eventually, must, run
@@ -17,7 +18,8 @@ def proxied(options):
     with socket.create_server(("127.0.0.1", 0), backlog=200) as listener:
         listener.settimeout(PATIENCE)
         with Server(options.command, "--to", "127.0.0.1:%d" % listener.getsockname()[1]) as server:
-            server.want_status = -signal.SIGINT
+            if options.kill:
+                server.signal, server.want_status = signal.SIGKILL, -signal.SIGKILL
             yield listener, server
 
 
@@ -82,6 +84,21 @@ def broken(options):
             client.must_end()
 
 
+def interrupted(options):
+    """It ends, and so do connections that would have gone on; what listens nowhere is refused at the start."""
+    with proxied(options) as (listener, server):
+        client, far = pair(listener, server)
+        client.send("x")
+        must(far.recv(1) == b"x")
+        server.interrupt()
+        client.must_end()
+        must(far.recv(1) == b"")
+        server.end()
+    for address in ("nonsense", "localhost", "127.0.0.1:99999", ""):
+        got = subprocess.run([*options.command, "--to", address], capture_output=True, text=True, timeout=PATIENCE, check=False)
+        must(got.returncode == 1 and not got.stdout and f"tcp_proxy: {address}: " in got.stderr, address, got)
+
+
 def many(options):
     with proxied(options) as (listener, server):
         ends = []
@@ -101,4 +118,4 @@ def many(options):
 
 
 if __name__ == "__main__":
-    run({"both_ways": both_ways, "half_close": half_close, "broken": broken, "many": many}, __doc__)
+    run({"both_ways": both_ways, "half_close": half_close, "broken": broken, "interrupted": interrupted, "many": many}, __doc__)
