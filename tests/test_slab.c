@@ -222,7 +222,7 @@ static void test_each_visits_all(void **state)
         *(uint64_t *)(objects[i] + 8) = UINT64_C(0x6d6f746574657374);
     slab_each(&slab, count_mine, &tally);
     assert_int_equal(tally.mine, n);
-    assert_int_equal(tally.visited, slab.chunks * ((SLAB_CHUNK - 128) / SIZE));
+    assert_int_equal(tally.visited, slab.chunks * ((SLAB_CHUNK - SLAB_HEADER) / SIZE));
     put_many(&slab, &cache, objects, n);
 }
 
@@ -255,7 +255,7 @@ static void test_what_is_there_serves_while_the_system_fails(void **state)
     os_fail_after(1);
     while (slab_get(&slab, &cache))
         got++;
-    assert_int_equal(got, (SLAB_CHUNK - 128) / SIZE);
+    assert_int_equal(got, (SLAB_CHUNK - SLAB_HEADER) / SIZE);
     assert_int_equal(slab.chunks, 1);
     os_fail_after(0);
     assert_non_null(slab_get(&slab, &cache));

@@ -55,9 +55,9 @@ static void assert_heap(struct timers *ts)
 {
     int64_t least = INT64_MAX;
     for (uint32_t i = 0; i < ts->count; i++) {
-        assert_int_equal(ts->heap[i]->index, i); /* M1 */
-        assert_true(i == 0 || ts->heap[(i - 1) / 4]->when <= ts->heap[i]->when);
-        least = ts->heap[i]->when < least ? ts->heap[i]->when : least;
+        assert_int_equal(ts->heap[i].timer->index, i); /* M1 */
+        assert_true(i == 0 || ts->heap[(i - 1) / 4].when <= ts->heap[i].when);
+        least = ts->heap[i].when < least ? ts->heap[i].when : least;
     }
     assert_true(timers_earliest(ts) == least); /* M2 */
 }

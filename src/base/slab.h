@@ -2,8 +2,8 @@
 /* slab - objects of one size, packed into 2 MiB chunks that go back to the system when they are empty.
  * Job:    memory for task records, stack images and mailboxes: no header per object, in address order from an empty chunk.
  * Holds:  B1 an object's chunk is found by masking its address. B2 a chunk's free + handed-out objects = its capacity.
- *         B3 an object is in a cache, in its chunk's free list, or with a user: one of them. B4 the first word of a free
- *         object links it; the rest keeps what its last user left, or zero.
+ *         B3 an object is in a cache, free in its chunk, or with a user: one of them. B4 the first word of an object in a cache
+ *         links it; the rest of a free one keeps what its last user left, or zero.
  * Callers: slab_get/slab_put with a cache: its owner only, no lock. Without (NULL): anyone. Neither blocks for long.
  * Not here: what objects mean. The task record relies on B4: its state says "free" while it is in a list.
  */
@@ -16,13 +16,16 @@
 #include <stdint.h>
 
 #define SLAB_CHUNK ((size_t)2 << 20)
-#define SLAB_CACHE_MAX 128 /* objects a cache holds before it gives half of them back */
-#define SLAB_SPARE_MAX 2   /* wholly free chunks that a class keeps */
+#define SLAB_MIN ((size_t)64)
+#define SLAB_BITS (SLAB_CHUNK / SLAB_MIN / 8)
+#define SLAB_HEADER (128 + SLAB_BITS) /* bytes of a chunk before its objects */
+#define SLAB_CACHE_MAX 128            /* objects a cache holds before it gives half of them back */
+#define SLAB_SPARE_MAX 2              /* wholly free chunks that a class keeps */
 
 struct slab_chunk;
 
 struct slab_class {
-    uint32_t size;  /* immutable: bytes per object, a multiple of 16 */
+    uint32_t size;  /* immutable: bytes per object, a multiple of 16, SLAB_MIN or more */
     bool enumerate; /* immutable: slab_each visits this class */
     struct lock lock;
     struct slab_chunk *partial; /* lock: chunks with a free object, but for those that are wholly free */

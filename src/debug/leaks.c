@@ -70,6 +70,7 @@ static size_t count_left(void)
     for (int looks = 1;; looks++) {
         struct look look = {0};
         slab_each(&record_slab, look_at, &look);
+        look.busy += globq_count(&rt.global); /* a crowd that was woken there still looks parked */
         if (!look.busy || looks == LOOKS)
             return look.left;
         rest(pause);

@@ -161,13 +161,12 @@ static void pass_clone3(greg_t *regs)
 {
     struct clone_args args = {0}, *new;
     size_t size = (size_t)regs[REG_RSI];
-    if (size < CLONE_ARGS_SIZE_VER0 ||
-        !syscalls_fetch(&args, (uintptr_t)regs[REG_RDI], size < sizeof args ? size : sizeof args)) {
-        resume(regs, dispatch_resume); /* the kernel refuses it */
-    } else if (!args.stack && args.flags & CLONE_VM) {
+    bool known = size >= CLONE_ARGS_SIZE_VER0 &&
+                 syscalls_fetch(&args, (uintptr_t)regs[REG_RDI], size < sizeof args ? size : sizeof args);
+    if (known && !args.stack && args.flags & CLONE_VM) {
         resume_twice(regs);
-    } else if (!args.stack) {
-        resume(regs, dispatch_resume);
+    } else if (!known || !args.stack) {
+        resume(regs, dispatch_resume); /* the kernel refuses it, or both have a copy of the stack */
     } else if (size > sizeof args) {
         regs[REG_RAX] = -E2BIG; /* as a kernel says that doesn't know the rest either */
     } else {

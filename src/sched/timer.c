@@ -2,7 +2,7 @@
 /* timer - calls that become due at a point in time.
  * Job:    see timer.h.
  * Holds:  M1-M5.
- * Why:    four children a node: half the depth of a binary heap, and siblings share a cache line.
+ * Why:    four children a node: half the depth of a binary heap, and siblings share a cache line, with all that is compared.
  */
 #include "sched/timer.h"
 
@@ -38,57 +38,63 @@ static void leave_to_owner(struct timer *t)
 void timers_close(struct timers *ts)
 {
     for (uint32_t i = 0; i < ts->count; i++)
-        leave_to_owner(ts->heap[i]);
+        leave_to_owner(ts->heap[i].timer);
     free(ts->heap);
     ts->heap = NULL;
     ts->count = ts->room = 0;
 }
 
-static void place(struct timers *ts, uint32_t i, struct timer *t)
+static void place(struct timers *ts, uint32_t i, struct timer_slot s)
 {
-    ts->heap[i] = t;
-    t->index = i;
+    ts->heap[i] = s;
+    s.timer->index = i;
 }
 
-static void sift_up(struct timers *ts, uint32_t i, struct timer *t)
+static void sift_up(struct timers *ts, uint32_t i, struct timer_slot s)
 {
-    while (i > 0 && t->when < ts->heap[(i - 1) / 4]->when) {
+    while (i > 0 && s.when < ts->heap[(i - 1) / 4].when) {
         place(ts, i, ts->heap[(i - 1) / 4]);
         i = (i - 1) / 4;
     }
-    place(ts, i, t);
+    place(ts, i, s);
 }
 
 static uint32_t least_child(const struct timers *ts, uint32_t i)
 {
     uint32_t first = 4 * i + 1, end = first + 4 < ts->count ? first + 4 : ts->count, least = first;
     for (uint32_t c = first + 1; c < end; c++)
-        if (ts->heap[c]->when < ts->heap[least]->when)
+        if (ts->heap[c].when < ts->heap[least].when)
             least = c;
     return least;
 }
 
-static void sift_down(struct timers *ts, uint32_t i, struct timer *t)
+static void sift_down(struct timers *ts, uint32_t i, struct timer_slot s)
 {
     while (4 * i + 1 < ts->count) {
         uint32_t c = least_child(ts, i);
-        if (t->when <= ts->heap[c]->when)
+        if (s.when <= ts->heap[c].when)
             break;
         place(ts, i, ts->heap[c]);
         i = c;
     }
-    place(ts, i, t);
+    place(ts, i, s);
 }
 
+/* Who believes in a time that is too early looks in vain; only one that is too late must not be believed. */
 static void note_earliest(struct timers *ts)
 {
-    atom_store_seq(&ts->earliest, ts->count ? ts->heap[0]->when : INT64_MAX); /* [I sleep] as for globq_push */
+    int64_t when = ts->count ? ts->heap[0].when : INT64_MAX,
+            before = atom_load_rlx(&ts->earliest); /* rlx: under the lock */
+    if (when < before)
+        atom_store_seq(&ts->earliest, when); /* [I sleep] as for globq_push */
+    else if (when > before)
+        atom_store_rlx(&ts->earliest, when); /* rlx: as above */
 }
 
 static int resize(struct timers *ts, uint32_t room)
 {
     bool fail = atom_load_rlx(&failing); /* rlx: a test's switch */
-    struct timer **heap = fail ? NULL : realloc(ts->heap, room * sizeof *heap);
+    struct timer_slot *heap = fail ? NULL : realloc(ts->heap, room * sizeof *heap);
     if (!heap)
         return -ENOMEM;
     ts->heap = heap;
@@ -105,10 +111,10 @@ static inline void give_back(struct timers *ts)
 
 static void remove_at(struct timers *ts, uint32_t i)
 {
-    struct timer *last = ts->heap[--ts->count];
+    struct timer_slot last = ts->heap[--ts->count];
     if (i == ts->count)
         ; /* it was the last itself */
-    else if (i > 0 && last->when < ts->heap[(i - 1) / 4]->when)
+    else if (i > 0 && last.when < ts->heap[(i - 1) / 4].when)
         sift_up(ts, i, last);
     else
         sift_down(ts, i, last);
@@ -120,7 +126,7 @@ static int insert(struct timers *ts, struct timer *t)
     if (ts->count + ts->firing == ts->room && resize(ts, ts->room ? ts->room * 2 : ROOM_MIN) < 0)
         return -ENOMEM;
     atom_store_rlx(&t->in, ts); /* rlx: under the lock */
-    sift_up(ts, ts->count++, t);
+    sift_up(ts, ts->count++, (struct timer_slot){t->when, t});
     note_earliest(ts);
     return 0;
 }
@@ -183,7 +189,7 @@ static void call_function(struct timers *ts, struct timer *t)
 /* Lock held, released. */
 static void fire_at(struct timers *ts, uint32_t i)
 {
-    struct timer *t = ts->heap[i];
+    struct timer *t = ts->heap[i].timer;
     ts->firing += t->kind == TIMER_KEPT; /* M5: before the heap may shrink */
     remove_at(ts, i);
     note_earliest(ts);
@@ -197,7 +203,7 @@ int timers_run(struct timers *ts, int64_t now)
     int n = 0;
     while (timers_earliest(ts) <= now) {
         lock_take(&ts->lock);
-        if (!ts->count || ts->heap[0]->when > now) {
+        if (!ts->count || ts->heap[0].when > now) {
             lock_drop(&ts->lock);
             break;
         }
@@ -210,7 +216,7 @@ int timers_run(struct timers *ts, int64_t now)
 /* Ties stand together at the top of a heap. */
 static uint32_t next_tie(const struct timers *ts, uint32_t i, uint32_t end)
 {
-    while (i < end && ts->heap[i]->when > ts->heap[0]->when)
+    while (i < end && ts->heap[i].when > ts->heap[0].when)
         i++;
     return i;
 }
@@ -246,7 +252,7 @@ int timers_move(struct timers *from, struct timers *to)
     lock_take(&from->lock);
     lock_take(&to->lock); /* order: whoever holds two has the spares' lock */
     while (!error && from->count) {
-        struct timer *t = from->heap[from->count - 1];
+        struct timer *t = from->heap[from->count - 1].timer;
         error = insert(to, t);
         if (!error)
             from->count--;

@@ -39,9 +39,15 @@ struct timer {
     bool again;                  /* its function: arm it again, at `when`; TIMER_KEPT only */
 };
 
+/* The time is here, too: to compare it must not fetch the timer. */
+struct timer_slot {
+    int64_t when; /* timer->when */
+    struct timer *timer;
+};
+
 struct timers {
     struct lock lock;
-    struct timer **heap;          /* lock */
+    struct timer_slot *heap;      /* lock */
     uint32_t count, room, firing; /* lock; the last: kept timers whose function runs */
     _Atomic int64_t earliest;     /* lock; read by all */
 };

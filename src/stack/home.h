@@ -57,7 +57,9 @@ struct home_watch {
     void (*none)(void);                    /* a task can't start for want of homes: it is tried again later */
 };
 
-#define HOME_GUARD ((size_t)1 << 20) /* as the kernel has it below its stacks: a frame that is larger may skip it */
+/* A mebibyte, as the kernel has below its stacks, for a frame that is larger may skip it; and an odd number of pages more, so that the
+ * tops of homes, where all that is used lies, are spread over the sets of the second-level cache. */
+#define HOME_GUARD ((size_t)(1024 + 17 * 4) << 10)
 #define HOME_KEEP ((size_t)16 << 10) /* bytes below the top that are never given back */
 #define HOME_MAX 65535
 #define HOME_WINDOW 128 /* homes that a proc prefers for its new tasks, once all have tasks */

@@ -62,7 +62,7 @@ static void check(void)
 {
     MODEL_CHECK(over);
     for (uint32_t i = 0; i < first.count; i++)
-        MODEL_CHECK(first.heap[i] == &other && other.index == i);
+        MODEL_CHECK(first.heap[i].timer == &other && other.index == i);
 }
 
 /* A kept timer that its function arms again: cancelled, it is quiet. */
