@@ -60,6 +60,7 @@ static void check_kind(enum kind kind, enum kind child_kind, bool asked_before)
     if (asked_before)
         CHECK(!is_done(top) && !is_done(child) && !is_done(sibling));
     CHECK(mote_ctx_err(top) == 0 && mote_ctx_cause(child) == 0);
+    CHECK(mote_ctx_cancel(child, EIO) == -EINVAL && mote_ctx_err(child) == 0);
     CHECK(mote_ctx_cancel(child, -EIO) == 0);
     check_state(child, -ECANCELED, -EIO);
     check_state(top, 0, 0);

@@ -2,6 +2,8 @@
 /* test_deadline - deadlines of descriptors, of calls, and contexts: every wait ends when it should, and no other (D9, T1, T2). */
 #include "support.h"
 
+#include "sched/timer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -299,6 +301,37 @@ static void test_nothing_is_lost_at_a_deadline(void **state)
     run_everywhere(race);
 }
 
+/* Without memory for the timer nobody waits beyond the deadline. */
+static void read_without_memory(int fd, _Atomic int *error)
+{
+    char c;
+    *error = (int)mote_read(fd, &c, 1);
+}
+
+static void set_without_memory(void *arg)
+{
+    (void)arg;
+    static _Atomic int error;
+    int s[2];
+    sockets(s, true);
+    error = 1;
+    CHECK(mote_go(read_without_memory, s[0], &error) == 0);
+    await_parked(1);
+    timers_fail(true);
+    CHECK(mote_set_deadline(s[0], MOTE_READ, mote_now() + 3600 * MOTE_S) == -ENOMEM);
+    while (error == 1)
+        mote_yield();
+    timers_fail(false);
+    CHECK(error == -ENOMEM);
+    close_both(s);
+}
+
+static void test_no_memory_for_a_deadline(void **state)
+{
+    (void)state;
+    run_with(&one_proc, set_without_memory, NULL);
+}
+
 /* A thread's wake-ups aren't taken by a forked child that waits, too. */
 static _Atomic bool waits;
 
@@ -358,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_deadlines_of_calls),
         cmocka_unit_test(test_contexts_end_waits),
         cmocka_unit_test(test_nothing_is_lost_at_a_deadline),
+        cmocka_unit_test(test_no_memory_for_a_deadline),
         cmocka_unit_test(test_a_forked_child_takes_no_wakeups),
     };
     watchdog(120);

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "base/os.h"
+#include "base/sanitizer.h"
 #include "stack/home.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define PAGE ((size_t)4096)
 #define STACK ((size_t)512 << 10)
@@ -389,6 +391,33 @@ static void test_holders_exclude_each_other(void **state)
     }
 }
 
+/* Homes don't take all of an address space that is limited. */
+static void open_in_little_space(void *arg)
+{
+    (void)arg;
+    struct rlimit limit = {.rlim_cur = (rlim_t)4 << 30, .rlim_max = RLIM_INFINITY};
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+    CHECK(home_table_open((size_t)8 << 20, 1024) == 0);
+    CHECK(homes.cap >= 128 && homes.cap * (homes.size + HOME_GUARD) <= limit.rlim_cur / 2);
+    home_table_close();
+    CHECK(home_table_open((size_t)8 << 20, 16) == 0 && homes.cap == 16);
+    home_table_close();
+    limit.rlim_cur = (rlim_t)400 << 20;
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+    CHECK(home_table_open((size_t)1 << 30, 1024) == 0 && homes.cap == 2);
+    home_table_close();
+}
+
+static void test_little_address_space(void **state)
+{
+    (void)state;
+    if (sanitizer_pins_all() || UNDER_EMULATOR) /* they need more of it */
+        skip();
+    struct child_result child = run_child(open_in_little_space, NULL);
+    assert_string_equal(child.err, "");
+    assert_int_equal(child.status, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_table, close_table)
@@ -406,6 +435,7 @@ int main(void)
         TEST(test_no_memory_for_the_table),
         TEST(test_no_memory_for_homes),
         TEST(test_holders_exclude_each_other),
+        cmocka_unit_test(test_little_address_space),
     };
     watchdog(120);
     return cmocka_run_group_tests(tests, NULL, NULL);

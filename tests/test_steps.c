@@ -182,6 +182,7 @@ static void nothing(void *arg) { (void)arg; }
 static void test_a_plain_thread_defers_only_in_a_try(void **state)
 {
     (void)state;
+    assert_int_equal(mote_defer(NULL, NULL), -EINVAL);
     assert_int_equal(mote_defer(nothing, NULL), -EPERM);
     try_ten_thousand(NULL);
     assert_int_equal(mote_defer(nothing, NULL), -EPERM);

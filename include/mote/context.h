@@ -51,7 +51,7 @@ mote_ctx *mote_ctx_with_value(mote_ctx *parent, const void *key, void *value);
 
 /* Cancels the context and all its descendants. cause is a negative errno for mote_ctx_cause, or 0. When it returns all of them are
  * cancelled. In time linear in their number. 0; -EALREADY when it was cancelled before, with nothing changed; -EINVAL for the
- * background context and NULL. May switch when functions are to be called (mote_ctx_after_func). */
+ * background context, NULL, and a cause above 0. May switch when functions are to be called (mote_ctx_after_func). */
 int mote_ctx_cancel(mote_ctx *ctx, int cause);
 
 /* The channel that is closed when the context is cancelled, made when it is asked for first. Valid as long as the context, or as

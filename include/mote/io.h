@@ -59,8 +59,8 @@ int mote_wait_fd_ctx(mote_ctx *ctx, int fd, unsigned events);
 
 /* From `when` on, on mote_now's clock, reads (MOTE_READ), writes (MOTE_WRITE) or both return -ETIMEDOUT at once, those that wait
  * already as well as later ones, until another deadline is set; MOTE_FOREVER: none, as in the beginning. Connecting counts as
- * writing, accepting as reading. Cheap: set it before every request. 0; -EINVAL: other events; -EBADF; -ENOMEM: those that wait may
- * wait on. Never switches. */
+ * writing, accepting as reading. Cheap: set it before every request. 0; -EINVAL: other events; -EBADF; -ENOMEM, also for those that
+ * wait with a deadline. Never switches. */
 int mote_set_deadline(int fd, unsigned events, int64_t when);
 
 /* Gives fd, which somebody else has opened, to mote: it doesn't block any more (O_NONBLOCK), and waits for it take no extra system

@@ -164,7 +164,7 @@ void mote_exit(void) __attribute__((noreturn));
 
 /* Has fn(arg) called when the innermost mote_try that the caller is in ends, or else the task: by returning, by mote_exit, or by a
  * panic. Last in, first out. fn may do what a task may, defer more functions too, which come next. Those of a task that the end
- * of the runtime discards are not called. 0; -ENOMEM; -EPERM on a plain thread outside of any mote_try. Never switches. */
+ * of the runtime discards are not called. 0; -EINVAL when fn is NULL; -ENOMEM; -EPERM on a plain thread outside of any mote_try. Never switches. */
 int mote_defer(void (*fn)(void *arg), void *arg);
 
 /* The length of a message, with the 0 at its end. */

@@ -7,6 +7,7 @@
 #include "base/os.h"
 
 #include "base/attr.h"
+#include "base/msg.h"
 #include "base/sanitizer.h"
 
 #include <errno.h>
@@ -227,8 +228,10 @@ bool os_barrier_ready(void) { return barrier_ready; }
 
 void os_barrier_heavy(void)
 {
-    if (barrier_ready)
-        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    else
+    if (barrier_ready && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+        msg_fatal("membarrier is refused, though it was granted when the runtime began: a sandbox that the program "
+                  "enters later "
+                  "must allow it");
+    if (!barrier_ready)
         atom_fence_seq(); /* seq: both sides use real fences then */
 }

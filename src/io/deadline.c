@@ -85,13 +85,20 @@ static int64_t say_armed(struct desc *d)
     return when;
 }
 
+/* Without memory for the timer nobody may wait who has a deadline: some may have begun to since it was said to be armed (T2). */
 static int end_arming(struct desc *d, int error)
 {
+    struct waitq taken[2] = {0};
     lock_take(&d->lock);
+    bool tells = desc_begin_telling(d);
     d->arming = false;
     if (error < 0)
         d->armed = 0;
+    for (int i = 0; i < 2 && error < 0; i++)
+        if (atom_load_rlx(&d->side[i].deadline)) /* rlx: under the lock */
+            taken[i] = desc_take(&d->side[i], error);
     lock_drop(&d->lock);
+    desc_tell(taken, tells);
     return error;
 }
 

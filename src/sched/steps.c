@@ -100,6 +100,8 @@ static void run_deferred(struct sched_exit_step *step)
 
 PUBLIC int mote_defer(void (*fn)(void *arg), void *arg)
 {
+    if (UNLIKELY(!fn))
+        return -EINVAL;
     struct task *self = sched_self();
     struct task_extra *extra = steps_of(self);
     if (UNLIKELY(!extra))

@@ -13,6 +13,7 @@
 #include "base/sanitizer.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #define PAGE ((size_t)4096)
 #define GROUP 16
@@ -22,13 +23,23 @@ struct home_table homes;
 
 static size_t stride(void) { return HOME_GUARD + homes.size; }
 
+/* Where address space is limited, half of it is left for all else: records and images, and the program. */
+static unsigned affordable(unsigned cap)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return cap;
+    rlim_t most = limit.rlim_cur / 2 / stride();
+    return most >= cap ? cap : most < 2 ? 2 : (unsigned)most;
+}
+
 int home_table_open(size_t max_stack, unsigned cap)
 {
     homes.at = os_pages(sizeof(struct home) * (HOME_MAX + 1), 0);
     if (!homes.at)
         return -ENOMEM;
     homes.size = (max_stack + PAGE - 1) & -PAGE;
-    homes.cap = cap;
+    homes.cap = affordable(cap);
     /* Without the asymmetric barrier there is no safe way out of PRIVATE. */
     atom_store_seq(&homes.mode, os_barrier_ready() ? HOME_PRIVATE : HOME_SHARED); /* seq: no worker runs yet */
     return 0;

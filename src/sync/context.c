@@ -270,7 +270,7 @@ static int cancel(mote_ctx *ctx, int err, int cause, const mote_ctx *firing)
 
 PUBLIC int mote_ctx_cancel(mote_ctx *ctx, int cause)
 {
-    if (!ctx || ctx == &background)
+    if (!ctx || ctx == &background || cause > 0)
         return -EINVAL;
     return cancel(ctx, -ECANCELED, cause, NULL);
 }
