@@ -178,12 +178,50 @@ static void test_who_listens_can_wait(void **state)
     run_with(&one_proc, wait_without_descriptors, NULL);
 }
 
+/* With a context: until it is cancelled, or a connection comes. */
+static void accept_in_task(mote_ctx *ctx, int listener, mote_chan(int) results)
+{
+    mote_send(results, mote_accept_ctx(ctx, listener));
+}
+
+static void accept_with_contexts(void *arg)
+{
+    (void)arg;
+    char address[TEXT];
+    int listener = listen_somewhere("tcp", "127.0.0.1:0", address), result, dialled;
+    mote_ctx *ctx = mote_ctx_with_cancel(mote_ctx_background());
+    mote_ctx *soon = mote_ctx_with_timeout(mote_ctx_background(), 5 * MOTE_MS);
+    mote_chan(int) results = mote_chan_make(int, 1);
+    CHECK(listener >= 0 && ctx && soon && results);
+    CHECK(mote_accept_ctx(soon, listener) == -ETIMEDOUT);
+    CHECK(mote_go(accept_in_task, ctx, listener, results) == 0);
+    await_parked(1);
+    CHECK((dialled = mote_dial(ctx, "tcp", address)) >= 0);
+    CHECK(mote_recv(results, &result) == 0 && result >= 0 && mote_close(result) == 0 && mote_close(dialled) == 0);
+    CHECK(mote_go(accept_in_task, ctx, listener, results) == 0);
+    await_parked(1);
+    CHECK(mote_ctx_cancel(ctx, 0) == 0);
+    CHECK(mote_recv(results, &result) == 0 && result == -ECANCELED);
+    CHECK(mote_accept_ctx(ctx, listener) == -ECANCELED && mote_close(listener) == 0);
+    mote_ctx_free(ctx);
+    mote_ctx_free(soon);
+    mote_chan_free(results);
+}
+
+static void test_accept_ends_with_its_context(void **state)
+{
+    (void)state;
+    run_with(&one_proc, accept_with_contexts, NULL);
+    run_with(&two_procs, accept_with_contexts, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_connections),
         cmocka_unit_test(test_accept_waits_for_descriptors),
         cmocka_unit_test(test_who_listens_can_wait),
+        cmocka_unit_test(test_accept_ends_with_its_context),
     };
     watchdog(120);
     return cmocka_run_group_tests(tests, NULL, NULL);

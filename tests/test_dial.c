@@ -41,6 +41,53 @@ static int open_silent(struct endpoint *e, int filler[3])
     return fd;
 }
 
+static int open_socket(void)
+{
+    int fd = mote_socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+/* A connection that is never made ends with its context. */
+static void connect_in_task(mote_ctx *ctx, const struct endpoint *to, mote_chan(int) results)
+{
+    int fd = open_socket(), error = mote_connect_ctx(ctx, fd, &to->any, to->size);
+    CHECK(mote_close(fd) == 0);
+    mote_send(results, error);
+}
+
+static void connect_with_contexts(void *arg)
+{
+    (void)arg;
+    struct endpoint silent, refuses, answers;
+    int filler[3], result,
+        fds[] = {open_silent(&silent, filler), open_at("127.0.0.1", -1, &refuses), open_at("127.0.0.1", 5, &answers)};
+    mote_ctx *ctx = mote_ctx_with_cancel(mote_ctx_background());
+    mote_ctx *soon = mote_ctx_with_timeout(mote_ctx_background(), 5 * MOTE_MS);
+    mote_chan(int) results = mote_chan_make(int, 1);
+    connect_in_task(soon, &silent, results);
+    CHECK(mote_recv(results, &result) == 0 && result == -ETIMEDOUT);
+    connect_in_task(ctx, &refuses, results);
+    CHECK(mote_recv(results, &result) == 0 && result == -ECONNREFUSED);
+    connect_in_task(ctx, &answers, results);
+    CHECK(mote_recv(results, &result) == 0 && result == 0);
+    CHECK(mote_go(connect_in_task, ctx, &silent, results) == 0); /* the caller is pinned */
+    await_parked(1);
+    CHECK(mote_ctx_cancel(ctx, 0) == 0);
+    CHECK(mote_recv(results, &result) == 0 && result == -ECANCELED);
+    for (int i = 0; i < 3; i++)
+        CHECK(close(fds[i]) == 0 && close(filler[i]) == 0);
+    mote_ctx_free(ctx);
+    mote_ctx_free(soon);
+    mote_chan_free(results);
+}
+
+static void test_connecting_ends_with_its_context(void **state)
+{
+    (void)state;
+    run_with(&one_proc, connect_with_contexts, NULL);
+}
+
 static const struct network tcp = {AF_UNSPEC, SOCK_STREAM};
 
 static void check_connected(int fd, const struct endpoint *to)
@@ -107,6 +154,7 @@ static void test_the_first_that_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_connecting_ends_with_its_context),
         cmocka_unit_test(test_the_first_that_answers),
     };
     watchdog(60);
