@@ -167,7 +167,7 @@ def reports(options):
         must(re.search(line, got.stderr.decode()), "not said:", line, got.stderr.decode())
     got = ran(options, "debugging hog")
     must_be(got.returncode, 0)
-    for line in (r"mote: 2 tasks, \d+ procs?", r"\(main\): waiting to join a task", r"\(count_for_ever\): running, started at .*debugging\.c:\d+"):
+    for line in (r"mote: 2 tasks, \d+ procs?", r"\(main\): waiting to join task \d+", r"\(count_for_ever\): running, started at .*debugging\.c:\d+"):
         must(re.search(line, got.stderr.decode()), "not said:", line, got.stderr.decode())
     got = ran(options, "leak --requests 10")
     must_be(got.returncode, 0)
