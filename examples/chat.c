@@ -54,9 +54,10 @@ static bool admit(struct member **members, struct member *m)
 
 static void dismiss(struct member **members, struct member *m)
 {
-    while (*members != m)
+    while (*members && *members != m)
         members = &(*members)->next;
-    *members = m->next;
+    if (*members)
+        *members = m->next;
     mote_chan_close(m->lines); /* so its writer ends, and frees it: it isn't ours any more */
 }
 
