@@ -72,11 +72,11 @@ static int run(int argc, char **argv)
     if (listener < 0)
         return listener;
     mote_local_address(listener, address, sizeof address);
-    printf("listening at %s\n", address);
-    fflush(stdout); /* now, also where it goes to a file */
     int error = clients ? mote_go(call_all, address) : interrupt_cancels(&connections);
     if (error < 0)
         return error;
+    printf("listening at %s\n", address);
+    fflush(stdout); /* now, also where it goes to a file */
     accept_all(ctx, listener);
     error = interrupt_finish(&connections);
     return failed ? failed : error;

@@ -309,7 +309,7 @@ static void churn(int rounds, mote_wg *wg)
 {
     for (int i = 0; i < rounds; i++) {
         int ends[2];
-        char c;
+        char c = 'x';
         mote_wg *reader = calloc(1, sizeof *reader);
         CHECK(mote_pipe(ends) == 0);
         mote_wg_add(reader, 1);
