@@ -108,9 +108,9 @@ void mote__chan_free(struct mote__chan *c);
  *     case 2: ... neither could be done for 5 ms
  *     }
  *
- * A case with a null channel is never ready, nor is one that is all zero; one with a closed channel is. A channel may stand in several cases. Channels
- * must stay alive until the call has returned: hold a reference for each task that selects. Errors: -ENOMEM, with nothing
- * done; -EINVAL for another case that no macro has made. May switch; with MOTE_DEFAULT it never does. */
+ * A case with a null channel is never ready, nor is one that is all zero; one with a closed channel is. A channel may stand in
+ * several cases. Channels must stay alive until the call has returned: hold a reference for each task that selects. Errors: -ENOMEM,
+ * with nothing done; -EINVAL for another case that no macro has made. May switch; with MOTE_DEFAULT it never does. */
 #define mote_select(...) MOTE__SELECT(NULL, __VA_ARGS__)
 
 /* The same; *status (an int) becomes how the send or receive ended: 0, or -EPIPE when its channel is closed; the context's

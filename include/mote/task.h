@@ -41,9 +41,9 @@ typedef struct mote_task mote_task;
  * separated by commas) override them, for mote_run as well; what else is in MOTEDEBUG is reported and ignored. */
 typedef struct mote_config {
     int procs; /* how many tasks may run at once; 0: the processors in the affinity mask, cut to the cgroup's quota */
-    size_t
-        max_stack; /* bytes that a task's stack may grow to; 0: 8 MiB. Rounded up to whole pages. Below lies a guard of 1 MiB,
-                       * where an overflow is found; code with larger frames wants gcc's and clang's -fstack-clash-protection */
+    /* Bytes that a task's stack may grow to; 0: 8 MiB. Rounded up to whole pages. Below lies a guard of 1 MiB, where an overflow is
+     * found; code with larger frames wants gcc's and clang's -fstack-clash-protection. */
+    size_t max_stack;
     int homes;       /* how many address ranges copied tasks share at most; 0: 1024. At least 2 */
     int queue;       /* slots in each proc's queues, a power of two from 2 to 256; 0: 256. For tests of rare paths */
     int max_blocked; /* how many workers that a task holds up, by a blocking call or a long computation, have others stand in
@@ -164,7 +164,8 @@ void mote_exit(void) __attribute__((noreturn));
 
 /* Has fn(arg) called when the innermost mote_try that the caller is in ends, or else the task: by returning, by mote_exit, or by a
  * panic. Last in, first out. fn may do what a task may, defer more functions too, which come next. Those of a task that the end
- * of the runtime discards are not called. 0; -EINVAL when fn is NULL; -ENOMEM; -EPERM on a plain thread outside of any mote_try. Never switches. */
+ * of the runtime discards are not called. 0; -EINVAL when fn is NULL; -ENOMEM; -EPERM on a plain thread outside of any mote_try.
+ * Never switches. */
 int mote_defer(void (*fn)(void *arg), void *arg);
 
 /* The length of a message, with the 0 at its end. */

@@ -2,7 +2,8 @@
 /* slab - objects of one size in 2 MiB chunks.
  * Job:    see slab.h. Chunks are cut from reserved arenas, numbered in a table, and kept as bare address space when empty.
  * Holds:  B1-B4. B5 the table only grows while a runtime lives, so slab_each needs no lock against the table itself.
- *         B6 a chunk that is wholly free is used last, from its beginning, and goes back to the system when nobody has needed it for a while.
+ *         B6 a chunk that is wholly free is used last, from its beginning, and goes back to the system when nobody has needed it
+ *         for a while.
  * Why:    a bit for each object says that it is free, so to take one doesn't touch it, and the lowest address is taken first: a list
  *         through the objects of a crowd that has gone was a miss of the cache for each.
  *         The first chunk of a class gets its pages as they are touched, so that a program with ten tasks doesn't pay for more;
