@@ -41,6 +41,24 @@ static void test_owner_takes_the_newest(void **state)
     }
 }
 
+static void test_owner_takes_the_oldest_when_it_wants(void **state)
+{
+    (void)state;
+    for (int alone = 0; alone < 2; alone++) {
+        assert_null(fresh_pop_oldest_owner(&f, alone));
+        for (int i = 0; i < FRESH_MAX; i++)
+            assert_true(fresh_push_owner(&f, &task[i]));
+        for (int i = 0; i < FRESH_MAX / 2; i++)
+            assert_ptr_equal(fresh_pop_oldest_owner(&f, alone), &task[i]);
+        assert_ptr_equal(fresh_pop_owner(&f, alone), &task[FRESH_MAX - 1]);
+        assert_ptr_equal(fresh_steal(&f), &task[FRESH_MAX / 2]);
+        for (int i = FRESH_MAX / 2 + 1; i < FRESH_MAX - 1; i++)
+            assert_ptr_equal(fresh_pop_oldest_owner(&f, alone), &task[i]);
+        assert_null(fresh_pop_oldest_owner(&f, alone));
+        assert_int_equal(fresh_length(&f), 0);
+    }
+}
+
 static void test_thief_takes_the_oldest(void **state)
 {
     (void)state;
@@ -142,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_owner_takes_the_newest, set_up),
+        cmocka_unit_test_setup(test_owner_takes_the_oldest_when_it_wants, set_up),
         cmocka_unit_test_setup(test_thief_takes_the_oldest, set_up),
         cmocka_unit_test_setup(test_against_a_model, set_up),
         cmocka_unit_test_setup(test_every_task_is_taken_once, set_up),

@@ -52,11 +52,41 @@ static void test_the_first_theft_that_does_not_pay_is_followed_by_a_rest(void **
     run_with(&two_procs, steal_in_vain, NULL);
 }
 
+/* Who computes is of use. */
+static _Atomic bool rested;
+
+static void compute(void)
+{
+    int64_t end = mote_now() + 20 * MOTE_US;
+    while (mote_now() < end)
+        rested = rested || rt.proc[0]->rest > 0 || rt.proc[1]->rest > 0;
+    ran++;
+}
+
+static void steal_to_good_purpose(void *arg)
+{
+    (void)arg;
+    long n = scale(2000);
+    ran = 0;
+    for (long i = 0; i < n; i++)
+        CHECK(mote_go(compute) == 0);
+    while (ran < n)
+        mote_sleep(MOTE_MS);
+}
+
+static void test_who_computes_does_not_rest(void **state)
+{
+    (void)state;
+    run_with(&two_procs, steal_to_good_purpose, NULL);
+    assert_false(rested);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tasks_woken_by_a_thief_are_not_lost),
         cmocka_unit_test(test_the_first_theft_that_does_not_pay_is_followed_by_a_rest),
+        cmocka_unit_test(test_who_computes_does_not_rest),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

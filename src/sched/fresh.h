@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fresh - one proc's tasks that have not run yet: newest first for the owner, oldest first for thieves.
+/* fresh - one proc's tasks that have not run yet: newest first for the owner, or oldest first (N4), oldest first for thieves.
  * Job:    what makes fork-join cheap: the owner goes down its own branch while all else still fits in the cache, and a thief
  *         gets the largest branch there is.
  * Holds:  F1 0 <= bottom - top <= capacity between operations. F2 only the owner writes slots and bottom. F3 top only grows.
@@ -61,6 +61,21 @@ static inline struct task *fresh_pop_owner(struct fresh *f, bool alone)
     }
     atom_store_rlx(&f->bottom, bottom + 1); /* rlx: an empty deque has nothing to publish */
     return t;
+}
+
+/* The oldest, for the owner; NULL when there is none. It isn't at the other end meanwhile, so what lies below its bottom is contended at
+ * the top alone. */
+static inline struct task *fresh_pop_oldest_owner(struct fresh *f, bool alone)
+{
+    int64_t top = atom_load_acq(&f->top), bottom = atom_load_rlx(&f->bottom); /* [F taken] as in push; rlx: our own */
+    while (top < bottom) {
+        struct task *t = atom_load_rlx(&f->slot[top & (f->capacity - 1)]); /* rlx: we wrote it */
+        if (alone)
+            atom_store_rlx(&f->top, top + 1);              /* rlx: nobody else looks */
+        if (alone || atom_cas_seq(&f->top, &top, top + 1)) /* [F taken] [F last] */
+            return t;
+    }
+    return NULL;
 }
 
 /* The oldest; NULL when there is none or another taker was faster. */

@@ -12,6 +12,7 @@
 #include "base/sanitizer.h"
 #include "sched/fresh.h"
 #include "sched/globq.h"
+#include "sched/rest.h"
 #include "sched/runq.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
@@ -51,17 +52,17 @@ struct counters {
 /* The right to run tasks, with everything that is kept once per processor. */
 struct proc {
     /* Owner only. */
-    unsigned number;    /* immutable */
-    uint32_t fair_tick; /* when the other queues get their turn (N2) */
-    bool fair_oldest;   /* that turn is the oldest new task's, if it has one (N2), not the global queue's */
-    bool timers_seen;   /* the worker has looked for due timers since the last fair turn */
-    bool starved;       /* a task could not be run for want of memory: pause before the next try */
-    uint32_t pops;      /* searches that came to the queues (N3) */
-    uint32_t crowded;   /* tasks in a row that could not start because others hold every home */
+    unsigned number;      /* immutable */
+    uint32_t fair_tick;   /* when the other queues get their turn (N2) */
+    bool fair_oldest;     /* that turn is the oldest new task's, if it has one (N2), not the global queue's */
+    bool timers_seen;     /* the worker has looked for due timers since the last fair turn */
+    bool starved;         /* a task could not be run for want of memory: pause before the next try */
+    uint32_t pops;        /* searches that came to the queues (N3) */
+    struct task *spawner; /* N4: who starts the new tasks that run oldest first; only compared. NULL: nobody */
+    uint32_t crowded;     /* tasks in a row that could not start because others hold every home */
     uint32_t random;
-    uint32_t loot; /* tasks of the last theft, until it is known whether it has paid */
-    int64_t loot_since;
-    _Atomic int64_t rest;     /* ns: the last rest after one that didn't pay. Owner writes, tests read */
+    struct effort effort;     /* rest.h */
+    _Atomic int64_t rest;     /* ns: the last rest, if no effort has paid since. Owner writes, tests read */
     uint64_t id_next, id_end; /* task numbers taken in advance */
     struct slab_cache records, waits;
     struct block_caches blocks;
@@ -92,7 +93,7 @@ struct worker {
     struct task *handed;      /* itself: what its own stack should run next */
     struct task base;         /* its own stack, as a context */
     bool searching;           /* itself: counted in idle.searching */
-    _Atomic uint32_t resting; /* itself; the monitor reads: after a theft that didn't pay */
+    _Atomic uint32_t resting; /* itself; the monitor reads: rest.h */
     bool trimmed;             /* itself: memory was given back since it last ran a task */
     struct sanitizer_fiber fiber;
     pthread_t thread;
@@ -117,6 +118,7 @@ struct idle {
     struct worker *first;
     _Atomic int64_t trim_after;               /* tests change it: ns of sleep until memory is given back */
     CACHE_ALIGNED _Atomic uint32_t asleep;    /* lock; read by all */
+    _Atomic uint32_t resting;                 /* workers at rest (RE1) */
     _Atomic uint32_t retired;                 /* lock; read by the monitor: workers whose proc is not in use */
     CACHE_ALIGNED _Atomic uint32_t searching; /* workers that look for work, woken ones on their way among them */
 };
@@ -155,7 +157,7 @@ struct runtime {
     _Atomic bool simulated;     /* sim.h: constant while a runtime runs */
     uint64_t seed;              /* of what procs do by chance */
     int queue;                  /* capacity of rings */
-    _Atomic int64_t theft_pays; /* tests change it: ns of work for each stolen task that make a theft worth while */
+    _Atomic int64_t theft_pays; /* tests change it: ns from search to search that make a worker of use in any case */
     struct proc *proc[MAX_WORKERS];
     struct worker *worker[MAX_WORKERS]; /* [i] holds proc[i] */
     _Atomic uint32_t made;              /* control lock: procs and workers that exist; read by all */
@@ -266,7 +268,8 @@ struct task *next_swap_summoned(struct proc *p, struct task *t); /* the rare par
 void queue_push(struct proc *p, struct task *t);                 /* behind its like */
 void ready_on(struct proc *p, struct task *t);                   /* into the next slot */
 void ready_chain(struct proc *p, struct task *first);            /* a list linked by next; NULL: none */
-struct task *ready_batch(struct proc *p, uint64_t max); /* from the global queue: the first, the others are queued */
+/* From the global queue, in its order, behind what is in the ring: what comes first is returned. NULL: nothing, or a thief has it. */
+struct task *ready_batch(struct proc *p, uint64_t max);
 
 /* worker.c */
 void worker_loop(struct worker *w);

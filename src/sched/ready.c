@@ -94,10 +94,16 @@ void ready_chain(struct proc *p, struct task *first)
 struct task *ready_batch(struct proc *p, uint64_t max)
 {
     uint64_t n;
-    struct task *first = globq_take(&rt.global, max, &n);
+    struct task *first = globq_take(&rt.global, max, &n), *t = first;
     if (!first)
         return NULL;
-    for (struct task *t = first->next, *next; t; t = next) {
+    rest_note_work(p);
+    uint32_t before = runq_length(&p->ring);
+    bool in_line =
+        before > 0 && before + n <= p->ring.capacity; /* else what spills would pass it by, again and again */
+    if (!in_line)
+        t = first->next;
+    for (struct task *next; t; t = next) {
         next = t->next;
         /* Woken crowds come here still marked as parked. */
         if (atom_load_rlx(&t->state) != TASK_NEW)  /* rlx: ours */
@@ -106,7 +112,7 @@ struct task *ready_batch(struct proc *p, uint64_t max)
     }
     if (n > 1 || globq_count(&rt.global))
         idle_wake_one();
-    return first;
+    return in_line ? runq_pop_owner(&p->ring, false) : first;
 }
 
 /* By a plain thread. It counts as inside meanwhile, so that the end waits until it has let go of the idle list; and if the runtime

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THEFT_PAYS 128 /* ns; a switch, and the cache lines that two processors pass to and fro */
+#define THEFT_PAYS 512 /* ns; well above what short tasks take that fight for their cache lines */
 #define SPARE_PATIENCE (10 * MOTE_S)
 #define TRIM_AFTER (50 * MOTE_MS)
 #define END_PATIENCE (1 * MOTE_S) /* for workers whose task doesn't call mote */

@@ -16,8 +16,7 @@ static void note_theft(struct proc *p, uint64_t n, const struct proc *victim)
 {
     atom_count(&p->n.steals);
     atom_count_by(&p->n.stolen, n);
-    p->loot = (uint32_t)n;
-    p->loot_since = os_now();
+    rest_note_work(p);
     if (proc_watched(p))
         debug_steals(p, n, victim);
 }

@@ -160,15 +160,19 @@ static NOINLINE void let_others_run(struct proc *p)
 
 /* The task that a new one has driven out of the next slot goes to its queue. A spawner that is far ahead of those who run its
  * tasks gives way: so a loop that starts a million short tasks keeps a few hundred records in the cache instead of a million in
- * memory. */
+ * memory. N4 begins then, and ends when another one spawns here. */
 static NOINLINE int queue_driven_out(struct worker *w, struct task *old)
 {
     struct fresh *f = &w->proc->fresh;
     if (UNLIKELY(atom_load_rlx(&old->state) != TASK_NEW || !fresh_push_owner(f, old))) /* rlx: ours */
         queue_push(w->proc, old);
     idle_wake_one();
-    if (UNLIKELY(fresh_length(f) >= f->capacity) && w->self.current != &w->base)
+    if (w->proc->spawner != w->self.current)
+        w->proc->spawner = NULL;
+    if (UNLIKELY(fresh_length(f) >= f->capacity) && w->self.current != &w->base) {
+        w->proc->spawner = w->self.current;
         let_others_run(w->proc);
+    }
     return 0;
 }
 

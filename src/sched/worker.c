@@ -5,7 +5,9 @@
  * Holds:  N1 at every fourth search the queues come before the next slot: a pair that talks to each other stays hot and
  *         starves nobody. N2 every 31st search is the global queue's turn; when the oldest new task has waited for 10 ms, as the
  *         monitor sees it, some of these turns are the oldest new tasks'. So none of them waits for ever. N3 woken tasks come
- *         before new ones, which would only add to what is half done, but for every fourth turn.
+ *         before new ones, which would only add to what is half done, but for every fourth turn. N4 new tasks run newest first, but
+ *         those of a task that has started more than the queue holds, and that start none themselves, run in the order in which they
+ *         were started. That is the order of memory: when they are woken as a crowd, each is where the processor expects it.
  * Source: the order of search is Go's (findRunnable); newest first for new tasks is MassiveThreads'.
  * Not here: the switch itself (switch.c), victims (steal.c), sleeping (idle.c).
  */
@@ -19,8 +21,6 @@
 #define SLOW_SEARCH (SUMMONS_ATTENTION | SUMMONS_WATCHED | SUMMONS_SIMULATED | SUMMONS_BLOCKING | SUMMONS_REPLACED)
 #define CROWD (RUNQ_MAX + FRESH_MAX) /* what the proc's own queues can hold: each of them was tried */
 #define FAIR_TICKS 31
-#define REST_MIN INT64_C(100000) /* ns */
-#define REST_MAX INT64_C(2000000)
 
 static bool timer_due(struct proc *p)
 {
@@ -72,13 +72,34 @@ static struct task *take_oldest(struct proc *p)
     return fresh_length(&p->fresh) ? fresh_steal(&p->fresh) : NULL;
 }
 
+/* While the ring is long one at a time is enough: its tasks are in a near cache, those of a crowd in the global queue are not. Once it
+ * is short it is filled again, from a crowd perhaps: the fewer are taken at once, the more often the lines of the queue, and of what
+ * the crowd has in common, go from core to core. */
+static struct task *take_share(struct proc *p)
+{
+    if (p->spawner && globq_count(&rt.global) == 1 && fresh_length(&p->fresh) > p->fresh.capacity / 4)
+        return NULL; /* most likely it is the spawner */
+    return ready_batch(p, runq_length(&p->ring) ? 1 : p->ring.capacity / 2);
+}
+
 /* N2 */
 static struct task *fair_turn(struct proc *p, uint64_t tick)
 {
     p->fair_tick = (uint32_t)tick + FAIR_TICKS;
     p->timers_seen = false;
     struct task *t = take_oldest(p);
-    return t ? t : ready_batch(p, p->ring.capacity / 16 + 1); /* not one: a woken crowd may wait there */
+    return t ? t : take_share(p);
+}
+
+/* N4 */
+static inline struct task *take_fresh(struct proc *p, bool alone)
+{
+    if (LIKELY(!p->spawner))
+        return fresh_pop_owner(&p->fresh, alone);
+    struct task *t = fresh_pop_oldest_owner(&p->fresh, alone);
+    if (!t)
+        p->spawner = NULL;
+    return t;
 }
 
 /* N3. Alone, the queues are emptied without read-modify-writes: announce it, look whether we are alone; set_procs, before the
@@ -91,11 +112,11 @@ static ALWAYS_INLINE struct task *take_queued(struct proc *p)
     atom_compiler_barrier();
     bool alone = atom_load_rlx(&rt.alone); /* [N alone] */
     if (fresh_first)
-        t = fresh_pop_owner(&p->fresh, alone);
+        t = take_fresh(p, alone);
     if (!t && (t = runq_pop_owner(&p->ring, alone)))
         prefetch_coming(&p->ring);
     if (!t && !fresh_first)
-        t = fresh_pop_owner(&p->fresh, alone);
+        t = take_fresh(p, alone);
     atom_store_rel(&p->next_busy, 0); /* [N alone] what we took -> thieves */
     return t;
 }
@@ -256,33 +277,6 @@ static bool has_tasks(struct proc *p)
     return atom_load_rlx(&p->next) || runq_length(&p->ring) || fresh_length(&p->fresh); /* rlx: our own */
 }
 
-/* To share tasks that run for some hundred nanoseconds costs more than it gains: who has stolen such leaves them to their owner
- * for a while, and longer every time. It counts neither as asleep nor as searching then: nobody wakes it, and others are woken
- * as if it were busy. */
-static bool rest_after_theft(struct worker *w)
-{
-    struct proc *p = w->proc;
-    int64_t now = os_now(), work = now - p->loot_since, earliest = timers_earliest(&p->timers);
-    uint32_t loot = p->loot;
-    p->loot = 0;
-    if (loot == 0)
-        return false;
-    if (work >= loot * atom_load_rlx(&rt.theft_pays)) { /* rlx: a setting */
-        atom_store_rlx(&p->rest, 0);                    /* rlx: our own */
-        return false;
-    }
-    int64_t rest = atom_load_rlx(&p->rest) * 2; /* rlx: our own */
-    rest = rest < REST_MIN ? REST_MIN : rest > REST_MAX ? REST_MAX : rest;
-    atom_store_rlx(&p->rest, rest);                /* rlx: our own */
-    uint32_t summons = atom_load_acq(&p->summons); /* [A attention] as in find_work */
-    if (summons & SUMMONS_ATTENTION)
-        return true;
-    atom_store_rlx(&w->resting, 1); /* rlx: for the monitor, a hint */
-    os_futex_wait(&p->summons, summons, earliest < now + rest ? earliest : now + rest);
-    atom_store_rlx(&w->resting, 0); /* rlx: as above */
-    return true;
-}
-
 static void run_timers(struct proc *p)
 {
     int n = timers_run(&p->timers, os_now());
@@ -311,11 +305,11 @@ static struct task *find_work(struct worker *w)
             os_back_off(UINT32_MAX);
         }
         struct task *t = worker_quick_next(w);
+        if (!t && !has_tasks(p) && !w->searching && rest_when_useless(w)) /* a searcher must not rest (D2) */
+            continue;
         if (!t && !has_tasks(p))
             t = take_global(p);
         if (!t && !has_tasks(p) && polling_used() && polling_look(p))
-            continue;
-        if (!t && !has_tasks(p) && !w->searching && rest_after_theft(w)) /* a searcher must not rest (D2) */
             continue;
         if (!t && !has_tasks(p) && idle_start_search(w))
             t = steal_work(w);

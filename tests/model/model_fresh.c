@@ -57,6 +57,23 @@ static void push_two(void) { push(), push(), pop(), pop(); }
 
 static void push_more(void) { push(), push(), pop(), push(), pop(), pop(); }
 
+static void pop_oldest(void)
+{
+    struct task *t = fresh_pop_oldest_owner(&deque, false);
+    int i = t ? take(t) : TASKS;
+    for (int k = 0; t && k < i; k++)
+        MODEL_CHECK(taken[k]); /* thieves take the oldest, too */
+}
+
+/* Oldest first (N4 of sched/worker.c), then not any more. */
+static void push_and_pop_oldest(void)
+{
+    push(), push(), push();
+    pop_oldest(), pop_oldest();
+    push();
+    pop();
+}
+
 /* The owner takes the oldest now and then (N2 of sched/worker.c). */
 static void take_oldest(void)
 {
@@ -115,6 +132,17 @@ static const struct model models[] = {
      .preemptions = 3,
      .mutants = MUTANT_FENCE | MUTANT_MODIFY},
     {.name = "oldest", .setup = setup_two, .thread = {take_oldest, steal_twice}, .check = check, .preemptions = 3},
+    {.name = "in_order",
+     .setup = setup_four,
+     .thread = {push_and_pop_oldest, steal_twice},
+     .check = check,
+     .preemptions = 4,
+     .mutants = MUTANT_FENCE | MUTANT_RELEASE | MUTANT_MODIFY},
+    {.name = "in_order_2",
+     .setup = setup_two,
+     .thread = {push_and_pop_oldest, steal, steal},
+     .check = check,
+     .preemptions = 3},
     {.name = "four", .setup = setup_four, .thread = {push_four, steal_twice, steal}, .check = check, .preemptions = 2},
 };
 

@@ -11,6 +11,7 @@
 #include "sched/crew.c"
 #include "sched/fresh.c"
 #include "sched/ready.c"
+#include "sched/rest.c"
 #include "sched/runq.c"
 #include "sched/runtime.c"
 #include "sched/spare.c"

@@ -15,6 +15,7 @@
 #include "sched/fresh.c"
 #include "sched/monitor.c"
 #include "sched/ready.c"
+#include "sched/rest.c"
 #include "sched/runq.c"
 #include "sched/runtime.c"
 #include "sched/spare.c"
