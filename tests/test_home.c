@@ -35,7 +35,7 @@ static int close_table(void **state)
     return 0;
 }
 
-static bool held(struct home *h) { return h->word || h->running; }
+static bool held(struct home *h) { return h->word || h->running || h->inside; }
 
 static bool resident(const char *at)
 {
@@ -72,7 +72,7 @@ static void test_private_take_vacate_reuse(void **state)
     assert_false(a->pinned);
     assert_null(home_release(a));
     assert_false(held(a));
-    assert_true(home_acquire(a));
+    assert_true(home_acquire(&cache, a));
     assert_true(held(a));
     assert_null(home_vacate(&cache, a));
     assert_false(held(a));
@@ -90,7 +90,7 @@ static void test_shared_when_the_cap_is_reached(void **state)
     assert_null(home_release(h[2]));
     assert_ptr_equal(home_take(&cache), h[2]); /* the only free one, with its occupant */
     assert_ptr_equal(h[2]->occupant, &task[2]);
-    assert_false(home_acquire(h[2]));
+    assert_false(home_acquire(&cache, h[2]));
     assert_null(home_vacate(&cache, h[1]));
     assert_ptr_equal(home_take(&cache), h[1]); /* vacated: nothing to copy out */
     assert_null(h[1]->occupant);
@@ -105,14 +105,14 @@ static void test_pending_are_returned_oldest_first(void **state)
     take_all(h, task);
     for (int round = 0; round < 2; round++) { /* held from the private time, then by word */
         for (int i = 0; i < 3; i++) {
-            assert_false(home_acquire(h[0]));
+            assert_false(home_acquire(&cache, h[0]));
             assert_null(home_pend(h[0], &waiter[i]));
         }
         struct task *t = round ? home_vacate(&cache, h[0]) : home_release(h[0]);
         for (int i = 0; i < 3; i++, t = t->next)
             assert_ptr_equal(t, &waiter[i]);
         assert_null(t);
-        assert_true(home_acquire(h[0]));
+        assert_true(home_acquire(&cache, h[0]));
     }
     assert_null(home_release(h[0]));
 }
@@ -190,9 +190,9 @@ static void test_trim_idle_leaves_held_ones_alone(void **state)
     trim_idle_case(h, live);
     while (homes.mode != HOME_SHARED)
         home_take(&cache);
-    assert_true(held(h[1]) || home_acquire(h[1])); /* the loop may have ended with any of them */
+    assert_true(held(h[1]) || home_acquire(&cache, h[1])); /* the loop may have ended with any of them */
     assert_null(home_release(h[1]));
-    assert_true(held(h[2]) || home_acquire(h[2]));
+    assert_true(held(h[2]) || home_acquire(&cache, h[2]));
     assert_null(home_vacate(&cache, h[2]));
     trim_idle_case(h, live);
 }
@@ -318,9 +318,63 @@ static void test_no_memory_for_homes(void **state)
     }
 }
 
+static void use_for_long(const struct home_cache *user, struct home *h)
+{
+    for (int i = h->native == user->self; i <= HOME_STREAK; i++) {
+        assert_int_equal(h->bias, 0);
+        assert_true(home_acquire(user, h));
+        assert_true(h->word);
+        assert_null(home_release(h));
+    }
+    assert_int_equal(h->bias, homes.streak ? user->self : 0);
+}
+
+static void test_a_home_is_biased_to_who_alone_uses_it(void **state)
+{
+    struct task task[CAP], waiter = {0};
+    struct home *h[CAP];
+    struct home_cache one = {.self = 1}, other = {.self = 2};
+    (void)state;
+    take_all(h, task);
+    assert_null(home_release(h[0]));
+    use_for_long(&one, h[0]);
+    if (!homes.streak)
+        return;
+    for (int i = 0; i < 2; i++) {
+        assert_true(home_acquire(&one, h[0]));
+        assert_false(h[0]->word);
+        assert_false(home_acquire(&one, h[0])); /* it is held, by whomsoever */
+        assert_int_equal(h[0]->bias, 1);
+        assert_true(i == 1 || !home_release(h[0]));
+    }
+    assert_false(home_acquire(&other, h[0]));
+    assert_int_equal(h[0]->bias, 0);
+    assert_null(home_pend(h[0], &waiter));
+    assert_ptr_equal(home_release(h[0]), &waiter);
+    assert_true(home_acquire(&other, h[0]));
+    assert_true(h[0]->word);
+    assert_null(home_release(h[0]));
+    use_for_long(&one, h[0]); /* who leaves a task there ends it as well, though he has looked before it began */
+    assert_true(home_acquire(&one, h[0]));
+    assert_null(home_pend(h[0], &waiter));
+    assert_int_equal(h[0]->bias, 0);
+    assert_ptr_equal(home_release(h[0]), &waiter);
+    for (int i = 0; i < 2 * HOME_STREAK; i++) { /* it is the other's for good */
+        assert_true(home_acquire(&other, h[0]));
+        assert_null(home_release(h[0]));
+    }
+    assert_int_equal(h[0]->bias, 0);
+    use_for_long(&one, h[0]);
+    home_cache_flush(&other);
+    assert_int_equal(h[0]->bias, 1);
+    home_cache_flush(&one);
+    assert_int_equal(h[0]->bias, 0);
+}
+
 struct racer {
     struct task task; /* first */
     struct home *own;
+    struct home_cache cache;
     _Atomic uint32_t ready;
     pthread_t thread;
 };
@@ -345,7 +399,7 @@ static void race_once(struct racer *r)
     struct home *h = racer[which].own;
     if (!shared)
         atom_add_seq(&private_rounds, 1);
-    if (home_acquire(h)) {
+    if (home_acquire(&r->cache, h)) {
         CHECK(atom_add_seq(&inside[which], 1) == 0);
         CHECK(atom_sub_seq(&inside[which], 1) == 1);
         make_ready(home_release(h));
@@ -371,7 +425,9 @@ static void test_holders_exclude_each_other(void **state)
     (void)state;
     rounds = scale(100000);
     atom_store_seq(&private_rounds, 0);
+    homes.streak = homes.streak ? 4 : 0; /* biases begin and end all the time */
     for (int i = 0; i < THREADS; i++) {
+        racer[i].cache.self = (uint16_t)(i + 1);
         racer[i].own = home_take(&cache);
         assert_null(home_release(racer[i].own));
     }
@@ -434,6 +490,7 @@ int main(void)
         TEST(test_guard_lookup),
         TEST(test_no_memory_for_the_table),
         TEST(test_no_memory_for_homes),
+        TEST(test_a_home_is_biased_to_who_alone_uses_it),
         TEST(test_holders_exclude_each_other),
         cmocka_unit_test(test_little_address_space),
     };

@@ -133,7 +133,7 @@ static inline enum prepared prepare(struct proc *p, struct task *from, struct ta
     if (UNLIKELY(t->home == from->home))
         return PREPARE_OURS;
     struct home *h = home_of(t);
-    if (UNLIKELY(!home_acquire(h)))
+    if (UNLIKELY(!home_acquire(&p->home_cache, h)))
         return leave_pending(p, h, t);
     if (UNLIKELY(h->occupant != t))
         return refill_home(p, h, t);
@@ -148,7 +148,7 @@ static COLD enum prepared prepare_watched(struct proc *p, struct task *from, str
     struct home *h = home_of(t);
     if (t->flags & TASK_PINNED)
         return PREPARED;
-    if (!home_acquire(h)) {
+    if (!home_acquire(&p->home_cache, h)) {
         debug_conflict(p, record_id(t));
         return leave_pending(p, h, t);
     }
@@ -281,7 +281,7 @@ static NOINLINE struct task *commit(struct worker *w, struct task *from, uintptr
 static NOINLINE struct task *commit_shared(struct worker *w, struct task *from, uintptr_t after, bool released)
 {
     struct home *h = home_of(from);
-    ready_chain(w->proc, released ? home_left(h) : home_release_word(h));
+    ready_chain(w->proc, released ? home_left(h) : home_release_shared(h));
     return commit(w, from, after);
 }
 
@@ -324,9 +324,9 @@ struct task *switch_arrived(struct task *from, uintptr_t after)
         return commit_end(w, from);
     if (!(from->flags & TASK_PINNED)) {
         struct home *h = home_of(from);
-        bool by_word = h->by_word;
-        if (UNLIKELY(by_word || !home_release_private(h)))
-            return commit_shared(w, from, after, !by_word);
+        bool private = h->by == BY_RUNNING;
+        if (UNLIKELY(!private || !home_release_private(h)))
+            return commit_shared(w, from, after, private);
     }
     if (UNLIKELY(after < AFTER_LOCK))
         return commit(w, from, after);

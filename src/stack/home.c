@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* home - address ranges where tasks' frames live while they run.
- * Job:    see home.h for the protocol and S1, H1-H4.
+ * Job:    see home.h for the protocol and S1, H1-H4; how one is held is in hold.c.
  * Why:    homes are made in groups, one reservation and one madvise for all of a group, because a system call for each was a
  *         tenth of a cold launch. Tops are staggered by cache lines: with aligned ones the live frames of all homes fall on
  *         the same few sets of the first-level cache.
@@ -40,7 +40,8 @@ int home_table_open(size_t max_stack, unsigned cap)
         return -ENOMEM;
     homes.size = (max_stack + PAGE - 1) & -PAGE;
     homes.cap = affordable(cap);
-    /* Without the asymmetric barrier there is no safe way out of PRIVATE. */
+    /* Without the asymmetric barrier there is no safe way out of PRIVATE, nor out of a bias. */
+    homes.streak = os_barrier_ready() ? HOME_STREAK : 0;
     atom_store_seq(&homes.mode, os_barrier_ready() ? HOME_PRIVATE : HOME_SHARED); /* seq: no worker runs yet */
     return 0;
 }
@@ -72,16 +73,6 @@ void home_table_close(void)
     atom_store_rlx(&homes.copied, 0); /* rlx: nothing else runs */
     atom_store_rlx(&homes.pinned, 0);
     atom_store_rlx(&homes.none_left, 0);
-}
-
-/* Mode WATCHED. The task is bound to this home alone, and only its own worker wants it. Marked as deep, so that it isn't vacated
- * quickly, and the watch is told. */
-static COLD bool acquire_watched(struct home *h)
-{
-    atom_store_rlx(&h->running, 1); /* rlx: nobody else looks at it */
-    homes.watch->held(h);
-    h->deep = true;
-    return true;
 }
 
 /* Sets one up in its slice of a reservation. */
@@ -160,6 +151,7 @@ void home_cache_flush(struct home_cache *cache)
 {
     return_spares(cache, false, 0);
     return_spares(cache, true, 0);
+    home_give_up_biases(cache);
 }
 
 /* Table's lock held. After this, who acquired a home before shows running, and who comes later waits for the lock. */
@@ -171,83 +163,14 @@ static void turn_mode(enum home_mode mode)
         atom_store_rel(&homes.mode, mode); /* [H turned] the barrier has passed -> home_acquire_slow */
 }
 
-bool home_acquire_slow(struct home *h)
-{
-    for (;;) {
-        uint32_t mode = atom_load_acq(&homes.mode); /* [H turned] pairs with turn_mode */
-        if (mode == HOME_SHARED)
-            break;
-        if (mode == HOME_WATCHED)
-            return acquire_watched(h);
-        if (mode == HOME_PRIVATE && home_acquire_private(h))
-            return true;
-        lock_take(&homes.lock); /* until the mode has turned */
-        lock_drop(&homes.lock);
-    }
-    /* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt of the private
-     * kind. That attempt goes on to the compare-and-swap below, so either it holds the home next or who does releases it later:
-     * a task left pending for it is found. */
-    uint32_t free = 0;
-    if (atom_load_acq(&h->running) || !atom_cas_acq(&h->word, &free, 1)) /* [H release] pairs with both releases */
-        return false;
-    h->by_word = true;
-    return true;
-}
-
-static struct task *reversed(struct task *newest)
-{
-    struct task *oldest = NULL;
-    while (newest) {
-        struct task *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    return oldest;
-}
-
-/* For who has just released it, and so may touch nothing of it but the pending list: the next holder may be there already. */
-struct task *home_waiting(struct home *h)
-{
-    atom_fence_seq();                        /* [H pend] free, then look for waiters; pairs with home_pend */
-    if (LIKELY(!atom_load_rlx(&h->pending))) /* rlx: after the fence */
-        return NULL;
-    return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] their links -> us */
-}
-
-struct task *home_left(struct home *h)
-{
-    if (homes.watch)
-        homes.watch->left(h);
-    return home_waiting(h);
-}
-
-struct task *home_release_word(struct home *h)
-{
-    atom_store_rel(&h->word, 0); /* [H release] the home's bytes and occupant -> the next holder */
-    return home_waiting(h);
-}
-
-struct task *home_pend(struct home *h, struct task *t)
-{
-    struct task *newest = atom_load_rlx(&h->pending); /* rlx: the compare-and-swap checks it */
-    do
-        t->next = newest;
-    while (!atom_cas_seq(&h->pending, &newest,
-                         t)); /* [H pend] wait, then look whether it is free; t's link -> the taker */
-    if (atom_load_seq(&h->word) || atom_load_seq(&h->running)) /* [H pend] */
-        return NULL;
-    return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] whoever swaps has them all */
-}
-
 /* The i-th home, counted round the table, if nobody holds it. */
-static struct home *try_to_share(unsigned i)
+static struct home *try_to_share(const struct home_cache *cache, unsigned i)
 {
     unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
     if (UNLIKELY(copied == 0))
         return NULL;
     struct home *h = &homes.at[1 + (i < copied ? i : i % copied)];
-    return !atom_load_rlx(&h->word) && home_acquire(h) ? h : NULL; /* rlx: spares the compare-and-swap */
+    return !atom_load_rlx(&h->word) && home_acquire(cache, h) ? h : NULL; /* rlx: spares the compare-and-swap */
 }
 
 /* A home that may have tasks: a vacated one, a new one, else the next in turn that nobody holds. Each proc turns round in
@@ -256,28 +179,28 @@ static struct home *take_shared(struct home_cache *cache)
 {
     while (cache->hints) {
         struct home *h = &homes.at[cache->hint[--cache->hints]];
-        if (home_acquire(h))
+        if (home_acquire(cache, h))
             return h;
     }
     struct home *h;
     while ((h = home_pop_spare(cache, false)))
-        if (home_acquire(h))
+        if (home_acquire(cache, h))
             return h;
     if (atom_load_rlx(&homes.copied) < homes.cap) { /* rlx: a hint */
         refill(cache, false);
         while ((h = home_pop_spare(cache, false)))
-            if (home_acquire(h))
+            if (home_acquire(cache, h))
                 return h;
     }
     for (unsigned i = 0; i < HOME_WINDOW; i++) {
         unsigned at = cache->window + cache->hand;
         cache->hand = (cache->hand + 1) % HOME_WINDOW;
-        if ((h = try_to_share(at)))
+        if ((h = try_to_share(cache, at)))
             return h;
     }
     unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
     for (unsigned i = 0; i < copied; i++)
-        if ((h = try_to_share(cache->window + i)))
+        if ((h = try_to_share(cache, cache->window + i)))
             return h;
     return NULL;
 }
@@ -291,8 +214,7 @@ static COLD struct home *take_watched(struct home_cache *cache)
         homes.watch->none();
         return NULL;
     }
-    acquire_watched(h);
-    return h;
+    return home_acquire(cache, h) ? h : NULL;
 }
 
 struct home *home_take_slow(struct home_cache *cache)
@@ -301,7 +223,7 @@ struct home *home_take_slow(struct home_cache *cache)
         if (UNLIKELY(homes.watch != NULL))
             return take_watched(cache);
         struct home *h = home_pop_spare(cache, false);
-        if (h && home_acquire(h))
+        if (h && home_acquire(cache, h))
             return h;
         if (h || refill(cache, false))
             continue;
@@ -419,7 +341,8 @@ struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home 
     unsigned copied = atom_load_acq(&homes.copied);      /* [H made] pairs with make_group */
     for (unsigned i = 1; i <= copied && !waiting; i++) { /* as soon as somebody waits, he goes first */
         struct home *h = &homes.at[i];
-        if (!home_acquire(h))
+        uint16_t bias = atom_load_rlx(&h->bias);                      /* rlx: a hint */
+        if ((bias && bias != cache->self) || !home_acquire(cache, h)) /* its owner sees to it when it is idle itself */
             continue;
         if (h->occupant || !h->empty)
             empty(h, arg);

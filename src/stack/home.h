@@ -3,7 +3,7 @@
  * Job:    make homes, lock them, leave tasks waiting on a held one, give their memory back.
  * Holds:  S1 who holds a home may use its memory, its occupant field and the images of the parked tasks bound to it; nobody
  *            else may.
- *         H1 a home is held when `word` or `running` is not 0. H2 a task on a pending list is made ready by whoever finds the
+ *         H1 a home is held when `word`, `running` or `inside` is not 0. H2 a task on a pending list is made ready by whoever finds the
  *         home free after it was put there: the holder on release or the task's own worker, never both, never neither.
  *         H3 while the mode is PRIVATE every copied home has one task bound to it. H4 a pinned home has one task for life and
  *         is used without holding it: its task is visible to wakers only when it is switched out (S4).
@@ -15,10 +15,15 @@
  *                  CHANGING, then passes the heavy barrier: from there on, either he sees running=1, or its owner saw CHANGING.
  *         SHARED   homes have several tasks. Acquiring is a look at `running`, which an acquisition of the private time may
  *                  still hold, and a compare-and-swap of word. Nobody starts to hold by `running` any more.
+ *                  But a home is biased to its *native*, the proc that was the first to use it often in a row: that proc holds it by
+ *                  `inside`, which no other ever writes, and a look at the bias: plain stores again. Who else wants it ends the
+ *                  bias first, under the table's lock: TURNING, the heavy barrier, nobody. It begins anew when the native has used
+ *                  the home often in a row, while it holds it by word, so that release still looks for waiters.
  *         WATCHED  check mode, from the beginning to the end: H3 holds, and the watch is told of all that is held and released.
  *                  Only the worker that runs a home's task ever wants it, so `running` is set without looking.
- *         Release stores 0 to both; in SHARED it passes a full fence and takes the pending list if there is one. Who fails to
- *         acquire pushes its task there, then looks at word and running again: one of the two sees the other.
+ *         Release stores 0 to both; in SHARED, unless the home is biased still, it passes a full fence and takes the pending list if there is
+ *         one. Who fails to acquire pushes its task there, ends the bias if there is one by then, and looks at word and running
+ *         again: one of the two sees the other.
  * Callers: workers. home_take_* and home_trim_idle take the table's lock for a moment; nothing here switches.
  * Not here: copying (image.h), which task comes next (sched/).
  */
@@ -33,6 +38,9 @@ enum home_mode { HOME_PRIVATE, HOME_CHANGING, HOME_SHARED, HOME_WATCHED };
 /* Whether a home lies in the table's spare list, and whether it was used since it was emptied. */
 enum home_lies { LIES_NOT, LIES_USED, LIES_EMPTY };
 
+/* How a home is held. */
+enum home_held { BY_RUNNING, BY_WORD, BY_BIAS };
+
 struct home {
     _Atomic uint32_t word;          /* 1: held, taken by compare-and-swap */
     _Atomic uint32_t running;       /* 1: held, taken in mode PRIVATE */
@@ -44,9 +52,13 @@ struct home {
     uint16_t number;                /* immutable */
     bool pinned;                    /* immutable */
     uint8_t lies;                   /* table's lock: enum home_lies */
-    bool by_word;                   /* S1: how it is held; stays true once it was held by word */
+    uint8_t by;                     /* S1: enum home_held; not BY_RUNNING any more once it was held otherwise */
     bool deep;                      /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
     bool empty;                     /* S1: all of its memory was given back, and nobody has left it since */
+    uint16_t native;         /* S1: the home_cache.self of who may have the bias; 0: not known yet. Then for good */
+    uint16_t streak;         /* S1: how often in a row it has held it by word */
+    _Atomic uint16_t bias;   /* native, HOME_TURNING; 0: nobody has it */
+    _Atomic uint16_t inside; /* 1: held, by the native, by its bias */
 } CACHE_ALIGNED;
 
 /* Who makes the memory of copied homes accessible while they are held. Called on another stack. */
@@ -64,10 +76,14 @@ struct home_watch {
 #define HOME_MAX 65535
 #define HOME_WINDOW 128 /* homes that a proc prefers for its new tasks, once all have tasks */
 
+#define HOME_TURNING UINT16_MAX
+#define HOME_STREAK 256 /* a bias that ends costs some microseconds, and spares ten nanoseconds each time */
+
 struct home_table {
     struct home *at;       /* [1 .. HOME_MAX] */
     size_t size;           /* immutable while running: usable bytes of each */
     unsigned cap;          /* immutable while running: copied homes at most */
+    unsigned streak;       /* the same: holdings in a row by word, after which a home is biased; 0: never */
     _Atomic uint32_t mode; /* enum home_mode */
     struct lock lock;
     _Atomic unsigned copied;        /* lock: how many there are, numbers 1 .. copied; read by all */
@@ -84,6 +100,7 @@ struct home_cache {
     unsigned count[2];
     uint16_t hint[4]; /* homes vacated last in mode SHARED: perhaps still without an occupant */
     unsigned hints;
+    uint16_t self;   /* immutable: what stands for the proc in `bias`; 0: none is biased to it */
     unsigned window; /* immutable: where the homes begin among which it looks first for somebody else's */
     unsigned hand;   /* which of them is next */
 };
@@ -111,12 +128,15 @@ static inline bool home_acquire_private(struct home *h)
     return false;
 }
 
-bool home_acquire_slow(struct home *h);
+bool home_acquire_slow(const struct home_cache *cache, struct home *h);
 
 /* Tries to hold a copied home. */
-static inline bool home_acquire(struct home *h) { return LIKELY(home_acquire_private(h)) || home_acquire_slow(h); }
+static inline bool home_acquire(const struct home_cache *cache, struct home *h)
+{
+    return LIKELY(home_acquire_private(h)) || home_acquire_slow(cache, h);
+}
 
-struct task *home_release_word(struct home *h);
+struct task *home_release_shared(struct home *h);
 struct task *home_waiting(struct home *h);
 struct task *home_left(struct home *h); /* tells the watch, then home_waiting */
 
@@ -132,8 +152,8 @@ static inline bool home_release_private(struct home *h)
 /* Ends the holding. Returns the tasks that waited for it, linked by next, oldest first: the caller makes them ready. */
 static inline struct task *home_release(struct home *h)
 {
-    if (UNLIKELY(h->by_word))
-        return home_release_word(h);
+    if (UNLIKELY(h->by != BY_RUNNING))
+        return home_release_shared(h);
     return LIKELY(home_release_private(h)) ? NULL : home_left(h);
 }
 
@@ -169,7 +189,7 @@ static inline void home_push_spare(struct home_cache *cache, struct home *h, boo
 static inline struct home *home_take(struct home_cache *cache)
 {
     struct home *h = home_pop_spare(cache, false);
-    return LIKELY(h && home_acquire(h)) ? h : home_take_slow(cache);
+    return LIKELY(h && home_acquire(cache, h)) ? h : home_take_slow(cache);
 }
 
 /* A home for a pinned task. NULL when there is no memory. */
@@ -208,8 +228,9 @@ static inline struct task *home_vacate(struct home_cache *cache, struct home *h)
     return LIKELY(home_vacate_quickly(cache, h)) ? NULL : home_left(h);
 }
 
-/* The proc is not in use any more: its spare homes are for others. */
+/* The proc is not in use any more: its spare homes are for others, and none is biased to it. */
 void home_cache_flush(struct home_cache *cache);
+void home_give_up_biases(const struct home_cache *cache);
 
 /* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. In mode SHARED
  * `empty` sees to each, held, which isn't empty yet, until somebody waits for the one it was at. Returns what home_release

@@ -8,6 +8,7 @@
  */
 #include "reset.h"
 
+#include "stack/hold.c"
 #include "stack/home.c"
 
 #include "explore.h"
@@ -82,7 +83,7 @@ static void run_inside(struct home *h, struct task *t)
     move_in(h, t);
     model_point();
     MODEL_CHECK(inside[h->number] == t && h->occupant == t);
-    MODEL_CHECK(atom_load_rlx(&h->running) || atom_load_rlx(&h->word)); /* H1 */
+    MODEL_CHECK(atom_load_rlx(&h->running) || atom_load_rlx(&h->word) || atom_load_rlx(&h->inside)); /* H1 */
     t->sp = h->top - 100;
     inside[h->number] = NULL;
 }
@@ -102,7 +103,7 @@ static void run(struct task *t)
         }
     } else {
         h = home_of(t);
-        if (!home_acquire(h)) {
+        if (!home_acquire(&cache[self], h)) {
             make_ready(home_pend(h, t));
             return;
         }
@@ -129,7 +130,8 @@ static void empty_home(struct home *h, void *arg)
     (void)arg;
     MODEL_CHECK(!inside[h->number]);
     model_point();
-    MODEL_CHECK(!inside[h->number] && atom_load_rlx(&h->word)); /* H1 */
+    MODEL_CHECK(!inside[h->number] &&
+                (atom_load_rlx(&h->word) || atom_load_rlx(&h->running) || atom_load_rlx(&h->inside))); /* H1 */
     if (h->occupant)
         plan[h->occupant - task].copied = true;
     h->occupant = NULL;
@@ -286,10 +288,78 @@ static void setup_end(void)
     plan[0].ends = plan[2].ends = true;
 }
 
+/* Each is a proc's. */
+static void setup_procs(unsigned count, unsigned streak)
+{
+    setup_table(HOME_SHARED, count);
+    homes.streak = streak;
+    for (int i = 0; i < MODEL_THREADS; i++)
+        cache[i].self = (uint16_t)(i + 1);
+}
+
+/* Home 1 is thread 0's by bias, and thread 1 has a task there. */
+static void setup_biased(void)
+{
+    setup_procs(1, 0);
+    table[1].bias = table[1].native = 1;
+    place(0, 1, 2, 0);
+    place(1, 1, 1, 1);
+}
+
+/* Thread 0 holds it twice in a row, and again. */
+static void setup_bias_begins(void)
+{
+    setup_procs(1, 1);
+    place(0, 1, 3, 0);
+    place(1, 1, 1, 1);
+}
+
+/* It goes to and fro. */
+static void setup_bias_moves(void)
+{
+    setup_procs(1, 1);
+    place(0, 1, 3, 0);
+    place(1, 1, 3, 1);
+}
+
+static void setup_biased_three(void)
+{
+    setup_procs(1, 1);
+    table[1].bias = table[1].native = 1;
+    for (int i = 0; i < 3; i++)
+        place(i, 1, 1, i);
+}
+
+/* New tasks look for homes, among them one that is biased to another. */
+static void setup_biased_new(void)
+{
+    setup_procs(2, 1);
+    table[1].bias = table[1].native = 1;
+    place(0, 1, 2, 0);
+    place(1, 2, 0, -1);
+    add_new(2, 2, 1);
+}
+
+/* The mode turns meanwhile, and a bias begins. */
+static void setup_turn_biased(void)
+{
+    setup_turn();
+    homes.streak = 1;
+    for (int i = 0; i < MODEL_THREADS; i++)
+        cache[i].self = (uint16_t)(i + 1);
+    plan[2].rounds = 3;
+}
+
+static void retire(void)
+{
+    work();
+    home_cache_flush(&cache[model_self()]);
+}
+
 static void check(void)
 {
     for (unsigned i = 1; i <= homes.copied; i++)
-        MODEL_CHECK(!table[i].word && !table[i].running && !table[i].pending && !inside[i]);
+        MODEL_CHECK(!table[i].word && !table[i].running && !table[i].inside && !table[i].pending && !inside[i]);
     for (int i = 0; i < TASKS; i++)
         MODEL_CHECK(plan[i].rounds == 0);
 }
@@ -337,6 +407,33 @@ static const struct model models[] = {
      .thread = {work, trim_and_work},
      .check = check,
      .preemptions = 3},
+    {.name = "biased",
+     .setup = setup_biased,
+     .thread = {work, work},
+     .check = check,
+     .preemptions = 4,
+     .mutants = MUTANT_HEAVY},
+    {.name = "bias_begins",
+     .setup = setup_bias_begins,
+     .thread = {work, work},
+     .check = check,
+     .preemptions = 4,
+     .mutants = MUTANT_HEAVY | MUTANT_FENCE},
+    {.name = "bias_moves", .setup = setup_bias_moves, .thread = {work, work}, .check = check, .preemptions = 2},
+    {.name = "biased_three",
+     .setup = setup_biased_three,
+     .thread = {work, work, work},
+     .check = check,
+     .preemptions = 2},
+    {.name = "biased_new", .setup = setup_biased_new, .thread = {work, work}, .check = check, .preemptions = 3},
+    {.name = "biased_trim",
+     .setup = setup_bias_begins,
+     .thread = {work, trim_and_work},
+     .check = check,
+     .preemptions = 3},
+    {.name = "turn_biased", .setup = setup_turn_biased, .thread = {work, work}, .check = check, .preemptions = 2},
+    {.name = "bias_given_up", .setup = setup_bias_begins, .thread = {retire, work}, .check = check, .preemptions = 3},
+    {.name = "chance_bias", .setup = setup_biased_three, .thread = {work, work, work}, .check = check, .random = 50000},
     {.name = "end", .setup = setup_end, .thread = {work, work}, .check = check, .preemptions = 3},
     {.name = "vacate", .setup = setup_vacate, .thread = {work, take_vacated}, .check = check_vacate, .preemptions = 2},
     {.name = "chance_turn", .setup = setup_turn_both, .thread = {work, work, work}, .check = check, .random = 50000},
