@@ -35,7 +35,7 @@ static void start_crowd(void *arg)
 static void test_a_crowd_runs_in_the_order_of_its_start(void **state)
 {
     (void)state;
-    run_with(&(mote_config){.procs = 1}, start_crowd, NULL);
+    run_with(&(mote_config){.procs = 1, .max_blocked = -1}, start_crowd, NULL);
     assert_true(steps_back() <= CROWD / 64);
 }
 
@@ -59,7 +59,7 @@ static void start_tree(void *arg)
 static void test_a_tree_runs_newest_first(void **state)
 {
     (void)state;
-    run_with(&(mote_config){.procs = 1}, start_tree, NULL);
+    run_with(&(mote_config){.procs = 1, .max_blocked = -1}, start_tree, NULL);
     assert_true(steps_back() >= CROWD / 2);
 }
 
