@@ -167,8 +167,9 @@ static void unlink_partial(struct slab_class *class, struct slab_chunk *chunk)
         class->partial = chunk->next;
 }
 
-/* One object of a chunk that has one: that of the lowest address. */
-static void *take_object(const struct slab_class *class, struct slab_chunk *chunk)
+/* One object of a chunk that has one: that of the lowest address. *touch: where pages begin, STEP bytes of them, that may not be there:
+ * the caller touches them when it has released the lock. */
+static void *take_object(const struct slab_class *class, struct slab_chunk *chunk, char **touch)
 {
     while (!chunk->free[chunk->from])
         chunk->from++;
@@ -176,7 +177,7 @@ static void *take_object(const struct slab_class *class, struct slab_chunk *chun
     char *object = object_at(class, chunk, chunk->from * 64 + (unsigned)__builtin_ctzll(*word));
     *word &= *word - 1;
     if (UNLIKELY(object + class->size > chunk->touched)) {
-        os_touch(chunk->touched, STEP);
+        *touch = chunk->touched;
         chunk->touched += STEP;
     }
     chunk->free_count--;
@@ -231,35 +232,41 @@ static struct slab_chunk *some_chunk(struct slab_class *class, bool may_grow)
     return chunk;
 }
 
-/* Fetches half a cacheful, in address order, and returns the first; with no cache, just one object. */
-void *slab_refill(struct slab_class *class, struct slab_cache *cache)
+/* Lock held: up to `most` objects, in address order; and where to touch pages, NULL: nowhere. */
+static unsigned take_objects(struct slab_class *class, bool ahead, void **taken, unsigned most, char **touch)
 {
-    void *first = NULL, *last = NULL;
-    unsigned want = cache ? SLAB_CACHE_MAX / 2 : 1, got = 0;
-    lock_take(&class->lock);
-    while (got < want) {
-        struct slab_chunk *chunk = some_chunk(class, got == 0);
-        if (!chunk)
-            break;
-        void *object = take_object(class, chunk);
-        if (cache)
-            fetch_ahead(class, chunk, object);
+    unsigned n = 0;
+    for (struct slab_chunk *chunk; n < most && !*touch && (chunk = some_chunk(class, n == 0)); n++) {
+        taken[n] = take_object(class, chunk, touch);
+        if (ahead)
+            fetch_ahead(class, chunk, taken[n]);
         if (!chunk->free_count)
             unlink_partial(class, chunk);
-        if (!first)
-            first = object;
-        else
-            *(void **)last = object;
-        last = object;
-        got++;
     }
+    return n;
+}
+
+/* Fetches half a cacheful and returns the first; with no cache, just one object. */
+void *slab_refill(struct slab_class *class, struct slab_cache *cache)
+{
+    void *taken[SLAB_CACHE_MAX / 2];
+    char *touch = NULL;
+    lock_take(&class->lock);
+    unsigned n = take_objects(class, cache, taken, cache ? SLAB_CACHE_MAX / 2 : 1, &touch);
     lock_drop(&class->lock);
-    if (first && cache) {
-        *(void **)last = NULL;
-        cache->first = got > 1 ? *(void **)first : NULL;
-        cache->count = got - 1;
+    if (touch)
+        os_touch(touch, STEP);
+    for (unsigned i = 1; i < n; i++)
+        *(void **)taken[i - 1] = taken[i];
+    if (n == 0)
+        return NULL;
+    if (n > 1)
+        *(void **)taken[n - 1] = NULL;
+    if (cache) {
+        cache->first = n > 1 ? taken[1] : NULL;
+        cache->count = n - 1;
     }
-    return first;
+    return taken[0];
 }
 
 /* Gives the objects that were freed longest ago back to their chunks, all but `keep`. */

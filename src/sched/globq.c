@@ -9,7 +9,7 @@
 
 #define TRIES 12
 #define PAUSES 16
-#define AHEAD 16
+#define AHEAD 16 /* records */
 
 /* It is held for less than a microsecond, but when a crowd is woken by every worker again and again: lock_take would pause for too
  * long at first. */
@@ -38,13 +38,9 @@ void globq_push(struct globq *q, struct task *first, struct task *last, uint64_t
     lock_drop(&q->lock);
 }
 
-/* A crowd that was woken stands in the order in which it came, which is that of memory more often than not: so the one that comes
- * some places later is as far away for each place as the next one is. If not, nothing is lost. */
-static inline void prefetch_ahead(const struct task *t)
-{
-    uintptr_t at = (uintptr_t)t, step = (uintptr_t)t->next - at;
-    __builtin_prefetch((const void *)(at + AHEAD * step));
-}
+/* A crowd that was woken stands in the order in which it came: that of memory for what each proc has started (N4 of worker.c), whatever the
+ * others have put in between. If not, nothing is lost. */
+static inline void prefetch_ahead(const struct task *t) { __builtin_prefetch((const char *)t + AHEAD * RECORD_SIZE); }
 
 struct task *globq_take(struct globq *q, uint64_t max, uint64_t *taken)
 {

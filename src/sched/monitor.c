@@ -162,8 +162,7 @@ static void look_for_stuck(void)
     }
 }
 
-/* The one worker that is awake, if it is one; NULL else. */
-static struct worker *only_one_awake(void)
+struct worker *monitor_only_one_awake(void)
 {
     struct worker *one = NULL;
     uint32_t made = atom_load_acq(&rt.made), awake = 0; /* [R made] pairs with make_procs */
@@ -195,7 +194,7 @@ static bool consider_bias(void)
     static int looks;
     uint64_t now = wakes();
     bool free = rt.asymmetric && !atom_load_seq(&lock_bias_active); /* [L bias] only a hint */
-    struct worker *one = free ? only_one_awake() : NULL;
+    struct worker *one = free ? monitor_only_one_awake() : NULL;
     looks = one && one == last && now == last_wakes ? looks + 1 : 0;
     last = one;
     last_wakes = now;

@@ -308,6 +308,7 @@ struct task *
 next_raid(struct proc *p); /* monitor: takes what lies in p's next slot; NULL: it is empty, or the owner is at it */
 void monitor_tick(void);   /* looks at the clock: switch_ticks */
 bool monitor_all_asleep(void);
+struct worker *monitor_only_one_awake(void); /* neither asleep nor at rest; NULL: there are more, or none. A hint */
 
 /* stall.c */
 bool stalled(void);

@@ -12,21 +12,28 @@
 
 #define REST_MIN INT64_C(100000) /* ns */
 #define REST_MAX INT64_C(2000000)
+#define REST_LONG INT64_C(800000) /* in which a bias pays for its end */
 #define FEW 16
 #define MEASURE_AGAIN 64 /* efforts that have paid, until what the others do alone is measured again */
 
-/* Searches of all procs. */
-static uint64_t count_all(void)
+/* What a proc has got done: searches, and the tasks that it has started, which a long loop does without a search. */
+static uint64_t done_by(const struct proc *p)
+{
+    return atom_load_rlx((_Atomic uint64_t *)&p->tick) +     /* rlx: only compared */
+           atom_load_rlx((_Atomic uint64_t *)&p->n.spawned); /* rlx: as above */
+}
+
+static uint64_t done_by_all(void)
 {
     uint64_t sum = 0;
-    uint32_t reach = atom_load_acq(&rt.reach); /* [R made] pairs with extend */
-    for (uint32_t i = 0; i < reach; i++)
-        sum += atom_load_rlx(&rt.proc[i]->tick); /* rlx: only compared */
+    uint32_t made = atom_load_acq(&rt.made); /* [R made] pairs with extend; all of them, so that the sum never falls */
+    for (uint32_t i = 0; i < made; i++)
+        sum += done_by(rt.proc[i]);
     return sum;
 }
 
 /* In a time that is long enough to tell; 1 at least. */
-static uint64_t rate(uint64_t searches, int64_t ns) { return (searches << 20) / (uint64_t)ns + 1; }
+static uint64_t rate(uint64_t done, int64_t ns) { return (done << 20) / (uint64_t)ns + 1; }
 
 /* Workers that are neither asleep nor at rest, this one among them; a guess. */
 static uint32_t awake(void)
@@ -41,20 +48,29 @@ void rest_note_work(struct proc *p)
     if (p->effort.since || atom_load_rlx(&rt.alone)) /* rlx: a hint */
         return;
     p->effort.since = os_now();
-    p->effort.all = count_all();
-    p->effort.own = atom_load_rlx(&p->tick); /* rlx: our own */
+    p->effort.all = done_by_all();
+    p->effort.own = done_by(p);
 }
 
-/* What it did while others worked, too, tells something; and a few searches tell nothing. */
-static bool tells(uint64_t own, uint64_t all) { return own >= FEW && all - own >= own / 4; }
-
-/* It adds a quarter of a fair share at least. */
-static bool was_of_use(struct effort *e, uint64_t with)
+/* It adds a quarter of a fair share at least. The little that it got may tell nothing of that, but to be woken for as little would cost
+ * others more. */
+static bool was_of_use(struct effort *e, uint64_t own, uint64_t all, int64_t work)
 {
     uint32_t present = awake(), others = present > 1 ? present - 1 : 0;
-    if (!e->without || !others || with < e->without + e->without / (4 * others))
+    if (all - own < own / 4) /* they do nothing */
+        return true;
+    if (own < FEW || !e->without || !others || rate(all, work) < e->without + e->without / (4 * others))
         return false;
     return ++e->paid < MEASURE_AGAIN;
+}
+
+/* Locks cost the one that is left least when they are biased to it (base/lock.h), and its bias lasts at least until we are back. */
+static void favour_last(void)
+{
+    struct worker *one =
+        rt.asymmetric && !atom_load_seq(&lock_bias_active) ? monitor_only_one_awake() : NULL; /* [L bias] a hint */
+    if (one)
+        lock_bias_begin(&one->self);
 }
 
 static void rest(struct worker *w, uint32_t summons, int64_t now)
@@ -63,14 +79,16 @@ static void rest(struct worker *w, uint32_t summons, int64_t now)
     int64_t length = atom_load_rlx(&p->rest) * 2, timer = timers_earliest(&p->timers); /* rlx: our own */
     length = length < REST_MIN ? REST_MIN : length > REST_MAX ? REST_MAX : length;
     atom_store_rlx(&p->rest, length); /* rlx: our own */
-    uint64_t before = count_all();
+    uint64_t before = done_by_all();
     atom_store_rlx(&w->resting, 1); /* rlx: for the monitor, a hint */
+    if (length >= REST_LONG)
+        favour_last();
     os_futex_wait(&p->summons, summons, timer < now + length ? timer : now + length);
     atom_store_rlx(&w->resting, 0); /* rlx: as above */
     int64_t rested = os_now() - now;
     if (rested < REST_MIN / 2)
         return;
-    p->effort.without = rate(count_all() - before, rested);
+    p->effort.without = rate(done_by_all() - before, rested);
     p->effort.paid = 0;
 }
 
@@ -81,16 +99,10 @@ bool rest_when_useless(struct worker *w)
     if (!e->since)
         return false;
     int64_t now = os_now(), work = now - e->since;
-    uint64_t own = atom_load_rlx(&p->tick) - e->own, all = count_all() - e->all; /* rlx: our own */
+    uint64_t own = done_by(p) - e->own, all = done_by_all() - e->all;
     e->since = 0;
-    if (work >= (int64_t)own * atom_load_rlx(&rt.theft_pays)) { /* rlx: a setting */
-        atom_store_rlx(&p->rest, 0);                            /* rlx: our own */
-        return false;
-    }
-    if (!tells(own, all))
-        return false;
-    if (was_of_use(e, rate(all, work))) {
-        atom_store_rlx(&p->rest, 0); /* rlx: our own */
+    if (work >= (int64_t)own * atom_load_rlx(&rt.theft_pays) || was_of_use(e, own, all, work)) { /* rlx: a setting */
+        atom_store_rlx(&p->rest, 0);                                                             /* rlx: our own */
         return false;
     }
     uint32_t summons = atom_load_acq(&p->summons); /* [A attention] as in find_work */
