@@ -34,6 +34,12 @@ static const struct command commands[] = {
     {"flushdb", command_flushall, -1, 0, 0, 0, 0},
     {"get", command_get, 2, 0, 1, 1, 1},
     {"getset", command_getset, 3, ADDS, 1, 1, 1},
+    {"hdel", command_hdel, -3, 0, 1, 1, 1},
+    {"hexists", command_hexists, 3, 0, 1, 1, 1},
+    {"hget", command_hget, 3, 0, 1, 1, 1},
+    {"hgetall", command_hgetall, 2, 0, 1, 1, 1},
+    {"hlen", command_hlen, 2, 0, 1, 1, 1},
+    {"hset", command_hset, -4, ADDS, 1, 1, 1},
     {"incr", command_incr, 2, ADDS, 1, 1, 1},
     {"incrby", command_incrby, 3, ADDS, 1, 1, 1},
     {"info", command_info, -1, 0, 0, 0, 0},
@@ -52,15 +58,27 @@ static const struct command commands[] = {
     {"quit", command_quit, -1, LISTENING, 0, 0, 0},
     {"rpop", command_rpop, -2, 0, 1, 1, 1},
     {"rpush", command_rpush, -3, ADDS, 1, 1, 1},
+    {"sadd", command_sadd, -3, ADDS, 1, 1, 1},
+    {"scard", command_scard, 2, 0, 1, 1, 1},
     {"select", command_select, 2, 0, 0, 0, 0},
     {"set", command_set, -3, ADDS, 1, 1, 1},
     {"setnx", command_setnx, 3, ADDS, 1, 1, 1},
+    {"sismember", command_sismember, 3, 0, 1, 1, 1},
+    {"smembers", command_smembers, 2, 0, 1, 1, 1},
+    {"spop", command_spop, -2, 0, 1, 1, 1},
+    {"srem", command_srem, -3, 0, 1, 1, 1},
     {"strlen", command_strlen, 2, 0, 1, 1, 1},
     {"subscribe", command_subscribe, -2, LISTENING, 0, 0, 0},
     {"ttl", command_ttl, 2, 0, 1, 1, 1},
     {"type", command_type, 2, 0, 1, 1, 1},
     {"unlink", command_del, -2, 0, 1, -1, 1},
     {"unsubscribe", command_unsubscribe, -1, LISTENING, 0, 0, 0},
+    {"zadd", command_zadd, -4, ADDS, 1, 1, 1},
+    {"zcard", command_zcard, 2, 0, 1, 1, 1},
+    {"zpopmin", command_zpopmin, -2, 0, 1, 1, 1},
+    {"zrange", command_zrange, -4, 0, 1, 1, 1},
+    {"zrem", command_zrem, -3, 0, 1, 1, 1},
+    {"zscore", command_zscore, 3, 0, 1, 1, 1},
 };
 #define COUNT (sizeof commands / sizeof *commands)
 
@@ -77,6 +95,62 @@ static int compare(const void *key, const void *element)
 bool command_says(struct bytes text, const char *word)
 {
     return text.size == strlen(word) && strncasecmp(text.at, word, text.size) == 0;
+}
+
+bool command_find(struct client *c, enum kind kind, struct entry **entry)
+{
+    *entry = store_find(arg(c, 1));
+    if (!*entry || (*entry)->kind == kind)
+        return true;
+    reply_error(&c->reply, WRONG_TYPE);
+    return false;
+}
+
+struct entry *command_find_or_add(struct client *c, enum kind kind)
+{
+    struct entry *e;
+    if (!command_find(c, kind, &e))
+        return NULL;
+    if (!e && !(e = store_add(arg(c, 1), kind)))
+        reply_error(&c->reply, NO_MEMORY);
+    return e;
+}
+
+void command_prune(struct client *c, const struct entry *entry)
+{
+    if (store_size(entry) == 0)
+        store_remove(arg(c, 1));
+}
+
+void command_answer_size(struct client *c, enum kind kind)
+{
+    struct entry *e;
+    if (command_find(c, kind, &e))
+        reply_number(&c->reply, e ? (int64_t)store_size(e) : 0);
+}
+
+bool command_range(struct client *c, size_t size, int64_t *first, int64_t *last)
+{
+    int64_t end = (int64_t)size;
+    if (!value_number(arg(c, 2), first) || !value_number(arg(c, 3), last)) {
+        reply_error(&c->reply, NOT_A_NUMBER);
+        return false;
+    }
+    *first += *first < 0 ? end : 0;
+    *last += *last < 0 ? end : 0;
+    *first = *first < 0 ? 0 : *first;
+    *last = *last < end ? *last : end - 1;
+    return true;
+}
+
+bool command_pop_count(struct client *c, size_t *count)
+{
+    int64_t n = 1;
+    bool is_good = c->request.count < 3 || (value_number(arg(c, 2), &n) && n >= 0);
+    if (!is_good)
+        reply_error(&c->reply, "ERR value is out of range, must be positive");
+    *count = (size_t)n;
+    return is_good;
 }
 
 void command_command(struct client *c)
@@ -123,12 +197,13 @@ static void run(struct client *c, const struct command *command)
     store_unlock(shards);
 }
 
-/* What it may take counts before it is done: so neither a large one nor many at once get past the limit. */
+/* What it may take counts before it is done: so neither a large one nor many at once get past the limit. Nothing that an argument
+ * becomes takes more beside its bytes than a key does. */
 static void run_within(struct client *c, const struct command *command, size_t limit)
 {
     size_t more = 0;
     for (size_t i = 1; i < c->request.count; i++)
-        more += sizeof(struct value) + arg(c, i).size;
+        more += sizeof(struct entry) + arg(c, i).size;
     value_count(more, 0);
     if (value_bytes() > limit)
         reply_error(&c->reply, "OOM command not allowed when used memory > 'maxmemory'.");

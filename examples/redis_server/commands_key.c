@@ -69,6 +69,7 @@ void command_persist(struct client *c)
 
 void command_type(struct client *c)
 {
+    static const char *const names[] = {"string", "list", "set", "hash", "zset"};
     const struct entry *e = store_find(arg(c, 1));
-    reply_simple(&c->reply, !e ? "none" : e->string ? "string" : "list");
+    reply_simple(&c->reply, e ? names[e->kind] : "none");
 }

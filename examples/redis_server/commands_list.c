@@ -3,16 +3,6 @@
 #include "server.h"
 #include "store.h"
 
-/* False: it is no list, and that is answered. */
-static bool find_list(struct client *c, struct entry **entry)
-{
-    *entry = store_find(arg(c, 1));
-    if (!*entry || !(*entry)->string)
-        return true;
-    reply_error(&c->reply, WRONG_TYPE);
-    return false;
-}
-
 static bool push_one(struct list *list, bool left, struct bytes text)
 {
     struct value *v = value_make(text.at, text.size);
@@ -25,22 +15,19 @@ static bool push_one(struct list *list, bool left, struct bytes text)
 /* All or none. */
 static void push(struct client *c, bool left)
 {
-    struct entry *e;
-    if (!find_list(c, &e))
-        return;
+    struct entry *e = command_find_or_add(c, KIND_LIST);
     if (!e)
-        e = store_add_list(arg(c, 1));
+        return;
     size_t pushed = 0;
-    while (e && 2 + pushed < c->request.count && push_one(&e->list, left, arg(c, 2 + pushed)))
+    while (2 + pushed < c->request.count && push_one(&e->list, left, arg(c, 2 + pushed)))
         pushed++;
-    if (e && 2 + pushed == c->request.count) {
+    if (2 + pushed == c->request.count) {
         reply_number(&c->reply, (int64_t)e->list.count);
         return;
     }
     while (pushed-- > 0)
         value_drop(list_pop(&e->list, left));
-    if (e && e->list.count == 0)
-        store_remove(arg(c, 1));
+    command_prune(c, e);
     reply_error(&c->reply, NO_MEMORY);
 }
 
@@ -52,17 +39,13 @@ void command_rpush(struct client *c) { push(c, false); }
 static void pop(struct client *c, bool left, const char *name)
 {
     struct entry *e;
-    int64_t count = 1;
+    size_t n;
     bool counts = c->request.count > 2;
     if (c->request.count > 3) {
         reply_error(&c->reply, "ERR wrong number of arguments for '%s' command", name);
         return;
     }
-    if (counts && (!value_number(arg(c, 2), &count) || count < 0)) {
-        reply_error(&c->reply, "ERR value is out of range, must be positive");
-        return;
-    }
-    if (!find_list(c, &e))
+    if (!command_pop_count(c, &n) || !command_find(c, KIND_LIST, &e))
         return;
     if (counts && !e)
         reply_nil_array(&c->reply);
@@ -70,7 +53,7 @@ static void pop(struct client *c, bool left, const char *name)
         reply_value(&c->reply, NULL);
     if (!e)
         return;
-    size_t n = (uint64_t)count < e->list.count ? (size_t)count : e->list.count;
+    n = n < e->list.count ? n : e->list.count;
     if (counts)
         reply_array(&c->reply, n);
     while (n-- > 0) {
@@ -78,54 +61,38 @@ static void pop(struct client *c, bool left, const char *name)
         reply_value(&c->reply, v);
         value_drop(v);
     }
-    if (e->list.count == 0)
-        store_remove(arg(c, 1));
+    command_prune(c, e);
 }
 
 void command_lpop(struct client *c) { pop(c, true, "lpop"); }
 
 void command_rpop(struct client *c) { pop(c, false, "rpop"); }
 
-void command_llen(struct client *c)
-{
-    struct entry *e;
-    if (find_list(c, &e))
-        reply_number(&c->reply, e ? (int64_t)e->list.count : 0);
-}
-
-/* Counted from the end when it is below 0. */
-static bool parse_index(struct client *c, size_t i, int64_t count, int64_t *index)
-{
-    if (!value_number(arg(c, i), index)) {
-        reply_error(&c->reply, NOT_A_NUMBER);
-        return false;
-    }
-    if (*index < 0)
-        *index += count;
-    return true;
-}
+void command_llen(struct client *c) { command_answer_size(c, KIND_LIST); }
 
 void command_lrange(struct client *c)
 {
     struct entry *e;
-    if (!find_list(c, &e))
+    int64_t first, last;
+    if (!command_find(c, KIND_LIST, &e) || !command_range(c, e ? e->list.count : 0, &first, &last))
         return;
-    int64_t count = e ? (int64_t)e->list.count : 0, first, last;
-    if (!parse_index(c, 2, count, &first) || !parse_index(c, 3, count, &last))
-        return;
-    first = first < 0 ? 0 : first;
-    last = last < count ? last : count - 1;
     reply_array(&c->reply, first <= last ? (size_t)(last - first + 1) : 0);
     for (; first <= last; first++)
         reply_value(&c->reply, list_at(&e->list, (size_t)first));
 }
 
+/* Counted from the end when it is below 0. */
 void command_lindex(struct client *c)
 {
     struct entry *e;
     int64_t index;
-    if (!find_list(c, &e) || !parse_index(c, 2, e ? (int64_t)e->list.count : 0, &index))
+    if (!command_find(c, KIND_LIST, &e))
         return;
-    bool is_there = e && index >= 0 && index < (int64_t)e->list.count;
-    reply_value(&c->reply, is_there ? list_at(&e->list, (size_t)index) : NULL);
+    if (!value_number(arg(c, 2), &index)) {
+        reply_error(&c->reply, NOT_A_NUMBER);
+        return;
+    }
+    int64_t count = e ? (int64_t)e->list.count : 0;
+    index += index < 0 ? count : 0;
+    reply_value(&c->reply, index >= 0 && index < count ? list_at(&e->list, (size_t)index) : NULL);
 }

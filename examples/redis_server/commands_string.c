@@ -5,16 +5,6 @@
 
 #include <string.h>
 
-/* False: it is a list, and that is answered. */
-static bool find_string(struct client *c, struct entry **entry)
-{
-    *entry = store_find(arg(c, 1));
-    if (!*entry || (*entry)->string)
-        return true;
-    reply_error(&c->reply, WRONG_TYPE);
-    return false;
-}
-
 /* NULL: no memory, and that is answered. */
 static struct entry *put(struct client *c, struct bytes key, struct bytes text)
 {
@@ -28,14 +18,14 @@ static struct entry *put(struct client *c, struct bytes key, struct bytes text)
 void command_get(struct client *c)
 {
     struct entry *e;
-    if (find_string(c, &e))
+    if (command_find(c, KIND_STRING, &e))
         reply_value(&c->reply, e ? e->string : NULL);
 }
 
 void command_strlen(struct client *c)
 {
     struct entry *e;
-    if (find_string(c, &e))
+    if (command_find(c, KIND_STRING, &e))
         reply_number(&c->reply, e ? (int64_t)e->string->size : 0);
 }
 
@@ -60,7 +50,7 @@ static bool parse_time(struct bytes text, int64_t unit, int64_t *expires, const 
 
 static bool parse_options(const struct client *c, struct set_options *o, const char **error)
 {
-    *error = "ERR syntax error";
+    *error = SYNTAX;
     for (size_t i = 3; i < c->request.count; i++) {
         struct bytes word = arg(c, i);
         bool timed = command_says(word, "ex") || command_says(word, "px");
@@ -88,7 +78,7 @@ void command_set(struct client *c)
         return;
     }
     struct entry *e = store_find(arg(c, 1));
-    if (o.gets && e && !e->string) {
+    if (o.gets && e && e->kind != KIND_STRING) {
         reply_error(&c->reply, WRONG_TYPE);
         return;
     }
@@ -119,7 +109,7 @@ void command_setnx(struct client *c)
 void command_getset(struct client *c)
 {
     struct entry *e;
-    if (!find_string(c, &e))
+    if (!command_find(c, KIND_STRING, &e))
         return;
     struct value *old = e ? value_ref(e->string) : NULL;
     if (put(c, arg(c, 1), arg(c, 2)))
@@ -132,7 +122,7 @@ void command_mget(struct client *c)
     reply_array(&c->reply, c->request.count - 1);
     for (size_t i = 1; i < c->request.count; i++) {
         const struct entry *e = store_find(arg(c, i));
-        reply_value(&c->reply, e ? e->string : NULL);
+        reply_value(&c->reply, e && e->kind == KIND_STRING ? e->string : NULL);
     }
 }
 
@@ -151,7 +141,7 @@ void command_mset(struct client *c)
 void command_append(struct client *c)
 {
     struct entry *e;
-    if (!find_string(c, &e))
+    if (!command_find(c, KIND_STRING, &e))
         return;
     struct bytes more = arg(c, 2);
     size_t old = e ? e->string->size : 0;
@@ -176,7 +166,7 @@ void command_append(struct client *c)
 static void add_number(struct client *c, int64_t by)
 {
     struct entry *e;
-    if (!find_string(c, &e))
+    if (!command_find(c, KIND_STRING, &e))
         return;
     int64_t n = 0, expires = e ? e->expires : MOTE_FOREVER;
     if (e && !value_number((struct bytes){e->string->bytes, e->string->size}, &n)) {

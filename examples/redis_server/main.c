@@ -8,7 +8,8 @@
  * more, does the requests that have come, sends their answers and ends with status 0; a client that doesn't take them is
  * cut off when the grace time is over. A second signal ends it at once, with status 1.
  *
- * Read connection.c next, then commands.c, store.c and pubsub.c; resp.c, value.c and table.c know nothing of tasks. */
+ * Read connection.c next, then commands.c, store.c and pubsub.c; resp.c, value.c, table.c, fields.c and sorted.c
+ * know nothing of tasks. */
 #include "server.h"
 #include "serving.h"
 #include "store.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store - see store.h. */
 #include "store.h"
+#include "fields.h"
 
 #include <mote.h>
 
@@ -35,10 +36,21 @@ void store_unlock(uint64_t set)
         mote_mutex_unlock(&shards[__builtin_ctzll(set)].mutex);
 }
 
+static void clear(struct entry *e)
+{
+    if (e->kind == KIND_STRING)
+        value_drop(e->string);
+    else if (e->kind == KIND_LIST)
+        list_clear(&e->list);
+    else if (e->kind == KIND_SORTED)
+        sorted_clear(&e->sorted);
+    else
+        fields_clear(&e->fields);
+}
+
 static void discard(struct entry *e)
 {
-    value_drop(e->string);
-    list_clear(&e->list);
+    clear(e);
     value_count(0, sizeof *e + e->node.key.size);
     free(e);
 }
@@ -70,17 +82,19 @@ struct entry *store_find(struct bytes key)
     return link ? (struct entry *)*link : NULL;
 }
 
-static struct entry *add(struct shard *s, struct bytes key, uint64_t hash)
+static struct entry *add(struct shard *s, struct bytes key, uint64_t hash, enum kind kind)
 {
     struct entry *e = malloc(sizeof *e + key.size);
     if (!e)
         return NULL;
+    *e = (struct entry){
+        .node = {.hash = hash, .key = {e->key, key.size}},
+        .expires = MOTE_FOREVER,
+        .kind = kind,
+        .list = {0},
+    };
     if (key.size > 0)
         memcpy(e->key, key.at, key.size);
-    e->node = (struct node){.hash = hash, .key = {e->key, key.size}};
-    e->expires = MOTE_FOREVER;
-    e->string = NULL;
-    e->list = (struct list){0};
     if (table_add(&s->table, &e->node)) {
         value_count(sizeof *e + key.size, 0);
         return e;
@@ -94,22 +108,31 @@ struct entry *store_set(struct bytes key, struct value *value)
     uint64_t hash = table_hash(key);
     struct shard *s = shard_of(hash);
     struct node **link = look_up(s, key, hash);
-    struct entry *e = link ? (struct entry *)*link : add(s, key, hash);
+    struct entry *e = link ? (struct entry *)*link : add(s, key, hash, KIND_STRING);
     if (!e) {
         value_drop(value);
         return NULL;
     }
     store_expire(e, MOTE_FOREVER);
-    value_drop(e->string);
-    list_clear(&e->list);
+    clear(e);
+    e->kind = KIND_STRING;
     e->string = value;
     return e;
 }
 
-struct entry *store_add_list(struct bytes key)
+struct entry *store_add(struct bytes key, enum kind kind)
 {
     uint64_t hash = table_hash(key);
-    return add(shard_of(hash), key, hash);
+    return add(shard_of(hash), key, hash, kind);
+}
+
+size_t store_size(const struct entry *e)
+{
+    if (e->kind == KIND_STRING)
+        return 1;
+    if (e->kind == KIND_LIST)
+        return e->list.count;
+    return e->kind == KIND_SORTED ? e->sorted.table.count : e->fields.count;
 }
 
 bool store_remove(struct bytes key)
@@ -143,11 +166,10 @@ void store_count(size_t *keys, size_t *expiring)
 
 static void discard_all(struct table *table)
 {
-    for (size_t bucket = 0; bucket < table->room; bucket++)
-        for (struct node *n = table->buckets[bucket], *next; n; n = next) {
-            next = n->next;
-            discard((struct entry *)n);
-        }
+    for (struct node *n = table_next(table, NULL), *next; n; n = next) {
+        next = table_next(table, n);
+        discard((struct entry *)n);
+    }
     table_free(table);
 }
 

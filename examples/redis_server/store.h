@@ -6,15 +6,24 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include "sorted.h"
 #include "table.h"
 
 #define STORE_ALL UINT64_MAX
 
+enum kind { KIND_STRING, KIND_LIST, KIND_SET, KIND_HASH, KIND_SORTED };
+
+/* All but strings are removed when nothing is in them any more. */
 struct entry {
     struct node node;
-    int64_t expires;      /* on mote_now's clock; MOTE_FOREVER: never. Changed by store_expire alone */
-    struct value *string; /* NULL: it is a list, which is never empty */
-    struct list list;
+    int64_t expires; /* on mote_now's clock; MOTE_FOREVER: never. Changed by store_expire alone */
+    enum kind kind;
+    union {
+        struct value *string;
+        struct list list;
+        struct table fields; /* of a set, or of a hash: see fields.h */
+        struct sorted sorted;
+    };
     char key[];
 };
 
@@ -34,8 +43,11 @@ struct entry *store_find(struct bytes key);
  * changed. */
 struct entry *store_set(struct bytes key, struct value *value);
 
-/* A new list, still empty: the caller fills it at once. NULL: no memory. */
-struct entry *store_add_list(struct bytes key);
+/* A new entry, still empty, for a key that isn't there: the caller fills it at once. NULL: no memory. */
+struct entry *store_add(struct bytes key, enum kind kind);
+
+/* How many elements are in it. */
+size_t store_size(const struct entry *entry);
 
 bool store_remove(struct bytes key);
 void store_expire(struct entry *entry, int64_t when);

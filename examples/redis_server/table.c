@@ -2,9 +2,12 @@
 /* table - see table.h. */
 #include "table.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+#define LEAST ((size_t)4) /* buckets */
 
 static uint64_t secret[2] = {0x243f6a8885a308d3, 0x13198a2e03707344};
 
@@ -71,9 +74,8 @@ struct node **table_find(const struct table *table, struct bytes key, uint64_t h
 }
 
 /* True also when it stays as it is, but works. */
-static bool grow(struct table *table)
+static bool resize(struct table *table, size_t room)
 {
-    size_t room = table->room ? 2 * table->room : 16;
     struct node **buckets = calloc(room, sizeof *buckets); // NOLINT(bugprone-sizeof-expression)
     if (!buckets)
         return table->room > 0;
@@ -93,7 +95,7 @@ static bool grow(struct table *table)
 
 bool table_add(struct table *table, struct node *node)
 {
-    if (table->count >= table->room && !grow(table))
+    if (table->count >= table->room && !resize(table, table->room ? 2 * table->room : LEAST))
         return false;
     struct node **bucket = &table->buckets[node->hash & (table->room - 1)];
     node->next = *bucket;
@@ -115,4 +117,42 @@ struct node *table_remove(struct table *table, struct node **link)
     *link = node->next;
     table->count--;
     return node;
+}
+
+void table_shrink(struct table *table)
+{
+    if (table->room > LEAST && table->count < table->room / 4)
+        resize(table, table->room / 2);
+}
+
+struct node *table_next(const struct table *table, const struct node *node)
+{
+    if (node && node->next)
+        return node->next;
+    for (size_t i = node ? (node->hash & (table->room - 1)) + 1 : 0; i < table->room; i++)
+        if (table->buckets[i])
+            return table->buckets[i];
+    return NULL;
+}
+
+/* What strangers can't guess. */
+static uint64_t draw(void)
+{
+    static atomic_uint_fast64_t drawn;
+    uint64_t number = atomic_fetch_add_explicit(&drawn, 1, memory_order_relaxed);
+    return table_hash((struct bytes){(const char *)&number, sizeof number});
+}
+
+struct node **table_pick(const struct table *table)
+{
+    struct node **link;
+    size_t length = 1;
+    do
+        link = &table->buckets[draw() & (table->room - 1)];
+    while (!*link);
+    for (const struct node *n = (*link)->next; n; n = n->next)
+        length++;
+    for (size_t i = draw() % length; i > 0; i--)
+        link = &(*link)->next;
+    return link;
 }

@@ -29,6 +29,16 @@ bool table_add(struct table *table, struct node *node);
 /* Takes it out. */
 struct node *table_remove(struct table *table, struct node **link);
 
+/* Gives back what it doesn't need any more, if that is much. */
+void table_shrink(struct table *table);
+
+/* One node after the other; NULL: the first, or that there are no more. */
+struct node *table_next(const struct table *table, const struct node *node);
+
+/* Any node, by chance, as table_find has it, though those that share a bucket come less often; there must be one. Quick while
+ * table_shrink is called after each table_remove. */
+struct node **table_pick(const struct table *table);
+
 /* What the table itself takes, which counts in value_bytes; the nodes are their owners'. */
 void table_free(struct table *table);
 

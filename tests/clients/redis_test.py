@@ -130,30 +130,35 @@ SELECT 0                                 => OK
 SELECT 1                                 => (error) ERR DB index is out of range
 GET                                      => (error) ERR wrong number of arguments for 'get' command
 FOO bar                                  => (error) ERR unknown command 'FOO', with args beginning with: 'bar'
-COMMAND COUNT                            => (integer) 41
+COMMAND COUNT                            => (integer) 59
 DBSIZE                                   => (integer) 5
 FLUSHALL                                 => OK
 DBSIZE                                   => (integer) 0
 """
 
 
-@test
-def cli(options):
+def converse(server, dialogue):
+    """Types it all, and sees what redis-cli shows."""
     said, wanted = [], []
-    for line in DIALOGUE.strip().split("\n"):
+    for line in dialogue.strip().split("\n"):
         typed, shown = line.split(" => ")
         said.append(typed)
-        wanted += [part.strip() for part in shown.split("|")]
+        wanted += [(part.strip(), typed.strip()) for part in shown.split("|")]
+    got = subprocess.run(
+        [tool("redis-cli"), "--no-raw", "-p", str(server.address[1])],
+        input="\n".join(said) + "\n", capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )
+    must_be(got.stderr, "")
+    lines = [line.strip() for line in got.stdout.split("\n") if line.strip()]
+    for a, (b, typed) in zip(lines, wanted):
+        must_be(a, b, typed)
+    must_be(len(lines), len(wanted))
+
+
+@test
+def cli(options):
     with Server(options.command) as server:
-        got = subprocess.run(
-            [tool("redis-cli"), "--no-raw", "-p", str(server.address[1])],
-            input="\n".join(said) + "\n", capture_output=True, text=True, timeout=PATIENCE, check=False,
-        )
-        must_be(got.stderr, "")
-        lines = [line.strip() for line in got.stdout.split("\n") if line.strip()]
-        for number, (a, b) in enumerate(zip(lines, wanted)):
-            must_be(a, b, "line", number)
-        must_be(len(lines), len(wanted))
+        converse(server, DIALOGUE)
         single = [tool("redis-cli"), "-p", str(server.address[1]), "INFO"]
         info = subprocess.run(single, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
         must("connected_clients:1" in info and "redis_version:" in info, info)

@@ -218,9 +218,22 @@ static void test_table(void **state)
     assert_int_equal(table.count, N / 2);
     for (int i = 0; i < N; i++)
         assert_int_equal(table_find(&table, nodes[i].key, nodes[i].hash) != NULL, i % 2);
+    size_t walked = 0;
+    for (const struct node *n = NULL; (n = table_next(&table, n)); walked++)
+        assert_ptr_equal(*table_find(&table, n->key, n->hash), n);
+    assert_int_equal(walked, N / 2);
+    while (table.count > 0) {
+        size_t left = table.count;
+        struct node *n = table_remove(&table, table_pick(&table));
+        table_shrink(&table);
+        assert_int_equal(table.count, left - 1);
+        assert_null(table_find(&table, n->key, n->hash));
+        assert_true(table.room <= 8 || table.room <= 8 * left);
+    }
     struct bytes empty = {"", 0}, zero = {"\0", 1};
     assert_int_not_equal(table_hash(empty), table_hash(zero));
-    free((void *)table.buckets);
+    table_free(&table);
+    assert_int_equal(value_bytes(), 0);
 }
 
 int main(void)
