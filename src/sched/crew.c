@@ -33,8 +33,7 @@ static struct proc *make_proc(unsigned number)
     atom_store_rlx(&p->summons, watched | (rt.asymmetric ? 0 : SUMMONS_ATOMIC)); /* rlx: published by [R made] */
     p->ring.capacity = (uint32_t)rt.queue;
     p->fresh.capacity = rt.queue;
-    p->home_cache.self = (uint16_t)(number + 1);
-    p->home_cache.window = number * HOME_WINDOW % homes.cap;
+    home_cache_open(&p->home_cache, number);
     timers_init(&p->timers);
     return p;
 }

@@ -17,52 +17,53 @@ static COLD bool acquire_watched(struct home *h)
     return true;
 }
 
-/* After this, either its native's holding shows as inside, or the native sees that the bias is over. */
+/* After this, either its owner's holding shows as inside, or the owner sees that it isn't the owner any more; and it doesn't come late. */
 static COLD void end_bias(struct home *h)
 {
     lock_take(&homes.lock);
-    if (atom_load_rlx(&h->bias)) {              /* rlx: under the lock, unless its native gives it up */
+    uint16_t owner = atom_load_rlx(&h->bias); /* rlx: under the lock, unless its owner gives it up */
+    if (owner) {
         atom_store_seq(&h->bias, HOME_TURNING); /* [H bias] pairs with acquire_biased and home_release_shared */
         os_barrier_heavy();
+        for (unsigned tries = 0; atom_load_acq(&homes.of[owner]->trying); tries++) /* [H bias] as above */
+            os_back_off(tries);
         atom_store_rel(&h->bias, 0); /* [H bias] the barrier has passed -> who looks next */
     }
     lock_drop(&homes.lock);
 }
 
-/* For its native, which alone writes `inside`. */
-static inline bool acquire_biased(struct home *h, uint16_t self)
+/* For who has the bias. */
+static inline bool acquire_biased(struct home_cache *cache, struct home *h)
 {
-    if (atom_load_rlx(&h->inside) ||
-        atom_load_rlx(&h->word)) /* rlx: our own, unless the other is about to end the bias */
+    if (atom_load_rlx(&h->inside) || atom_load_rlx(&h->word)) /* rlx: our own, or the other is about to end the bias */
         return false;
-    atom_store_rlx(&h->inside,
-                   1); /* [H bias] store inside, then look at the bias; pairs with end_bias's heavy barrier */
+    atom_store_rlx(&cache->trying,
+                   1); /* [H bias] store trying, then look at the bias; pairs with end_bias's heavy barrier */
     atom_compiler_barrier();
-    if (LIKELY(atom_load_acq(&h->bias) == self)) { /* [H bias] */
+    bool ours = atom_load_acq(&h->bias) == cache->self; /* [H bias] */
+    if (LIKELY(ours)) {
+        atom_store_rlx(&h->inside, 1); /* [H bias] before the end of trying */
         h->by = BY_BIAS;
-        return true;
     }
-    atom_store_rel(&h->inside, 0); /* [H release] nothing was done while it was set; see acquire_by_word */
-    return false;
+    atom_store_rel(&cache->trying, 0); /* [H bias] inside -> end_bias */
+    return ours;
 }
 
-/* Held by word: the first to do so often in a row is the native, and it gets the bias each time. */
+/* Held by word. */
 static inline void count_streak(struct home *h, uint16_t self)
 {
-    if (!self || !homes.streak || (h->native && h->native != self)) {
+    if (h->user != self) {
+        h->user = self;
         h->streak = 0;
-    } else if (h->native != self) {
-        h->native = self;
-        h->streak = 0;
-    } else if (++h->streak >= homes.streak) {
+    } else if (self && homes.streak && ++h->streak >= homes.streak) {
         h->streak = 0;
         atom_store_seq(&h->bias, self); /* [H bias] then the release by word looks for waiters; pairs with home_pend */
     }
 }
 
-/* A `running` or `inside` that is seen here is a real holder's, or the first half of a failed attempt. That attempt goes on to the
- * compare-and-swap, so either it holds the home next or who does releases it later: a task left pending for it is found. So it is
- * with a `word` that is given back since a bias has begun meanwhile. */
+/* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt. That attempt goes on to the
+ * compare-and-swap, so either it holds the home next or who does releases it later: a task left pending for it is found. So it is with a
+ * `word` that is given back since a bias has begun meanwhile. */
 static bool acquire_by_word(struct home *h, uint16_t self)
 {
     for (;;) {
@@ -73,7 +74,7 @@ static bool acquire_by_word(struct home *h, uint16_t self)
         if (atom_load_acq(&h->running) || atom_load_acq(&h->inside) || /* [H release] pairs with the releases */
             !atom_cas_acq(&h->word, &free, 1))                         /* [H release] as above */
             return false;
-        /* A bias may have begun since, by a release by word that our compare-and-swap has seen; and have ended again: then the native
+        /* A bias may have begun since, by a release by word that our compare-and-swap has seen; and have ended again: then its owner
          * may be inside. */
         bias = atom_load_acq(&h->bias); /* [H bias] pairs with count_streak and end_bias */
         if (LIKELY(bias == self || (!bias && !atom_load_acq(&h->inside)))) /* [H bias] pairs with acquire_biased */
@@ -85,19 +86,20 @@ static bool acquire_by_word(struct home *h, uint16_t self)
     return true;
 }
 
-static inline bool acquire_shared(struct home *h, uint16_t self)
+static inline bool acquire_shared(struct home_cache *cache, struct home *h)
 {
-    if (self && atom_load_rlx(&h->bias) == self && acquire_biased(h, self)) /* rlx: looked at again inside */
+    uint16_t self = cache->self;
+    if (self && atom_load_rlx(&h->bias) == self && acquire_biased(cache, h)) /* rlx: looked at again inside */
         return true;
     return acquire_by_word(h, self);
 }
 
-bool home_acquire_slow(const struct home_cache *cache, struct home *h)
+bool home_acquire_slow(struct home_cache *cache, struct home *h)
 {
     for (;;) {
         uint32_t mode = atom_load_acq(&homes.mode); /* [H turned] pairs with turn_mode */
         if (LIKELY(mode == HOME_SHARED))
-            return acquire_shared(h, cache->self);
+            return acquire_shared(cache, h);
         if (mode == HOME_WATCHED)
             return acquire_watched(h);
         if (mode == HOME_PRIVATE && home_acquire_private(h))
@@ -159,6 +161,15 @@ struct task *home_pend(struct home *h, struct task *t)
     if (atom_load_seq(&h->word) || atom_load_seq(&h->running) || atom_load_seq(&h->inside)) /* [H pend] */
         return NULL;
     return reversed(atom_swap_seq(&h->pending, NULL)); /* [H pend] whoever swaps has them all */
+}
+
+void home_cache_open(struct home_cache *cache, unsigned number)
+{
+    cache->window = number * HOME_WINDOW % homes.cap;
+    if (number + 1 >= HOME_CACHES)
+        return;
+    cache->self = (uint16_t)(number + 1);
+    homes.of[cache->self] = cache;
 }
 
 void home_give_up_biases(const struct home_cache *cache)

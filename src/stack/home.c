@@ -13,6 +13,7 @@
 #include "base/sanitizer.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #define PAGE ((size_t)4096)
@@ -69,6 +70,7 @@ void home_table_close(void)
     os_release(homes.at, sizeof(struct home) * (HOME_MAX + 1));
     homes.at = NULL;
     homes.watch = NULL;
+    memset(homes.of, 0, sizeof homes.of);
     homes.spare[0] = homes.spare[1] = NULL;
     atom_store_rlx(&homes.copied, 0); /* rlx: nothing else runs */
     atom_store_rlx(&homes.pinned, 0);
@@ -164,7 +166,7 @@ static void turn_mode(enum home_mode mode)
 }
 
 /* The i-th home, counted round the table, if nobody holds it. */
-static struct home *try_to_share(const struct home_cache *cache, unsigned i)
+static struct home *try_to_share(struct home_cache *cache, unsigned i)
 {
     unsigned copied = atom_load_acq(&homes.copied); /* [H made] pairs with make_group */
     if (UNLIKELY(copied == 0))

@@ -15,10 +15,10 @@
  *                  CHANGING, then passes the heavy barrier: from there on, either he sees running=1, or its owner saw CHANGING.
  *         SHARED   homes have several tasks. Acquiring is a look at `running`, which an acquisition of the private time may
  *                  still hold, and a compare-and-swap of word. Nobody starts to hold by `running` any more.
- *                  But a home is biased to its *native*, the proc that was the first to use it often in a row: that proc holds it by
- *                  `inside`, which no other ever writes, and a look at the bias: plain stores again. Who else wants it ends the
- *                  bias first, under the table's lock: TURNING, the heavy barrier, nobody. It begins anew when the native has used
- *                  the home often in a row, while it holds it by word, so that release still looks for waiters.
+ *                  But a home that one proc has used often in a row is biased to that proc, which holds it by `inside`: trying, a
+ *                  look at the bias, inside, plain stores again. Who else wants it ends the bias first, under the table's lock:
+ *                  TURNING, the heavy barrier, then a wait until that proc isn't trying, so that nobody writes `inside` late. It
+ *                  begins while its proc holds the home by word: that release still looks for waiters.
  *         WATCHED  check mode, from the beginning to the end: H3 holds, and the watch is told of all that is held and released.
  *                  Only the worker that runs a home's task ever wants it, so `running` is set without looking.
  *         Release stores 0 to both; in SHARED, unless the home is biased still, it passes a full fence and takes the pending list if there is
@@ -55,10 +55,10 @@ struct home {
     uint8_t by;                     /* S1: enum home_held; not BY_RUNNING any more once it was held otherwise */
     bool deep;                      /* S1: more than HOME_KEEP of it was copied, so touched, since it was trimmed */
     bool empty;                     /* S1: all of its memory was given back, and nobody has left it since */
-    uint16_t native;         /* S1: the home_cache.self of who may have the bias; 0: not known yet. Then for good */
-    uint16_t streak;         /* S1: how often in a row it has held it by word */
-    _Atomic uint16_t bias;   /* native, HOME_TURNING; 0: nobody has it */
-    _Atomic uint16_t inside; /* 1: held, by the native, by its bias */
+    uint16_t user;                  /* S1: who held it last by word (home_cache.self), */
+    uint16_t streak;                /* and how often in a row */
+    _Atomic uint16_t bias;          /* who has it (home_cache.self), HOME_TURNING; 0: nobody */
+    _Atomic uint16_t inside;        /* 1: held, by who has the bias */
 } CACHE_ALIGNED;
 
 /* Who makes the memory of copied homes accessible while they are held. Called on another stack. */
@@ -77,6 +77,7 @@ struct home_watch {
 #define HOME_WINDOW 128 /* homes that a proc prefers for its new tasks, once all have tasks */
 
 #define HOME_TURNING UINT16_MAX
+#define HOME_CACHES 4096
 #define HOME_STREAK 256 /* a bias that ends costs some microseconds, and spares ten nanoseconds each time */
 
 struct home_table {
@@ -86,11 +87,12 @@ struct home_table {
     unsigned streak;       /* the same: holdings in a row by word, after which a home is biased; 0: never */
     _Atomic uint32_t mode; /* enum home_mode */
     struct lock lock;
-    _Atomic unsigned copied;        /* lock: how many there are, numbers 1 .. copied; read by all */
-    _Atomic unsigned pinned;        /* lock: numbers HOME_MAX - pinned + 1 .. HOME_MAX */
-    struct home *spare[2];          /* lock: vacated ones: [0] copied (mode PRIVATE only), [1] pinned */
-    _Atomic uint32_t none_left;     /* no pinned home could be made, and none was vacated since */
-    const struct home_watch *watch; /* immutable while running; NULL: the mode is not WATCHED */
+    _Atomic unsigned copied;            /* lock: how many there are, numbers 1 .. copied; read by all */
+    _Atomic unsigned pinned;            /* lock: numbers HOME_MAX - pinned + 1 .. HOME_MAX */
+    struct home *spare[2];              /* lock: vacated ones: [0] copied (mode PRIVATE only), [1] pinned */
+    struct home_cache *of[HOME_CACHES]; /* [self]: stored before it uses any home */
+    _Atomic uint32_t none_left;         /* no pinned home could be made, and none was vacated since */
+    const struct home_watch *watch;     /* immutable while running; NULL: the mode is not WATCHED */
 };
 extern struct home_table homes;
 
@@ -100,9 +102,10 @@ struct home_cache {
     unsigned count[2];
     uint16_t hint[4]; /* homes vacated last in mode SHARED: perhaps still without an occupant */
     unsigned hints;
-    uint16_t self;   /* immutable: what stands for the proc in `bias`; 0: none is biased to it */
-    unsigned window; /* immutable: where the homes begin among which it looks first for somebody else's */
-    unsigned hand;   /* which of them is next */
+    uint16_t self;           /* immutable: what stands for the proc in `bias`; 0: none is biased to it */
+    _Atomic uint32_t trying; /* owner stores: it is about to hold a home by its bias */
+    unsigned window;         /* immutable: where the homes begin among which it looks first for somebody else's */
+    unsigned hand;           /* which of them is next */
 };
 
 /* 0 or -ENOMEM. */
@@ -128,10 +131,10 @@ static inline bool home_acquire_private(struct home *h)
     return false;
 }
 
-bool home_acquire_slow(const struct home_cache *cache, struct home *h);
+bool home_acquire_slow(struct home_cache *cache, struct home *h);
 
 /* Tries to hold a copied home. */
-static inline bool home_acquire(const struct home_cache *cache, struct home *h)
+static inline bool home_acquire(struct home_cache *cache, struct home *h)
 {
     return LIKELY(home_acquire_private(h)) || home_acquire_slow(cache, h);
 }
@@ -231,6 +234,8 @@ static inline struct task *home_vacate(struct home_cache *cache, struct home *h)
 /* The proc is not in use any more: its spare homes are for others, and none is biased to it. */
 void home_cache_flush(struct home_cache *cache);
 void home_give_up_biases(const struct home_cache *cache);
+/* A proc's, with another number than all others: from now on homes may be biased to it. */
+void home_cache_open(struct home_cache *cache, unsigned number);
 
 /* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. In mode SHARED
  * `empty` sees to each, held, which isn't empty yet, until somebody waits for the one it was at. Returns what home_release

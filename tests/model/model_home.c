@@ -294,14 +294,14 @@ static void setup_procs(unsigned count, unsigned streak)
     setup_table(HOME_SHARED, count);
     homes.streak = streak;
     for (int i = 0; i < MODEL_THREADS; i++)
-        cache[i].self = (uint16_t)(i + 1);
+        homes.of[cache[i].self = (uint16_t)(i + 1)] = &cache[i];
 }
 
 /* Home 1 is thread 0's by bias, and thread 1 has a task there. */
 static void setup_biased(void)
 {
     setup_procs(1, 0);
-    table[1].bias = table[1].native = 1;
+    table[1].bias = table[1].user = 1;
     place(0, 1, 2, 0);
     place(1, 1, 1, 1);
 }
@@ -325,7 +325,7 @@ static void setup_bias_moves(void)
 static void setup_biased_three(void)
 {
     setup_procs(1, 1);
-    table[1].bias = table[1].native = 1;
+    table[1].bias = table[1].user = 1;
     for (int i = 0; i < 3; i++)
         place(i, 1, 1, i);
 }
@@ -334,7 +334,7 @@ static void setup_biased_three(void)
 static void setup_biased_new(void)
 {
     setup_procs(2, 1);
-    table[1].bias = table[1].native = 1;
+    table[1].bias = table[1].user = 1;
     place(0, 1, 2, 0);
     place(1, 2, 0, -1);
     add_new(2, 2, 1);
@@ -346,7 +346,7 @@ static void setup_turn_biased(void)
     setup_turn();
     homes.streak = 1;
     for (int i = 0; i < MODEL_THREADS; i++)
-        cache[i].self = (uint16_t)(i + 1);
+        homes.of[cache[i].self = (uint16_t)(i + 1)] = &cache[i];
     plan[2].rounds = 3;
 }
 
@@ -419,7 +419,7 @@ static const struct model models[] = {
      .check = check,
      .preemptions = 4,
      .mutants = MUTANT_HEAVY | MUTANT_FENCE},
-    {.name = "bias_moves", .setup = setup_bias_moves, .thread = {work, work}, .check = check, .preemptions = 2},
+    {.name = "bias_moves", .setup = setup_bias_moves, .thread = {work, work}, .check = check, .preemptions = 3},
     {.name = "biased_three",
      .setup = setup_biased_three,
      .thread = {work, work, work},

@@ -70,7 +70,7 @@ static void give_bias(void)
 {
     lock_take(&rt.idle.lock); /* somebody's use of a lock ends the bias */
     lock_drop(&rt.idle.lock);
-    struct worker *one = atom_load_seq(&lock_bias_active) ? NULL : only_one_awake();
+    struct worker *one = atom_load_seq(&lock_bias_active) ? NULL : monitor_only_one_awake();
     if (one)
         lock_bias_begin(&one->self);
 }

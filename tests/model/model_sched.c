@@ -36,6 +36,8 @@ static struct timer timer[3];
 
 /* What is left out. Functions that nothing here calls are not even linked. */
 void home_cache_flush(struct home_cache *cache) { (void)cache; }
+void home_cache_open(struct home_cache *cache, unsigned number) { (void)cache, (void)number; }
+struct worker *monitor_only_one_awake(void) { return NULL; }
 void monitor_wake(void) {}
 void monitor_call(void) {}
 void monitor_tick(void) {}

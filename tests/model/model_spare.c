@@ -50,6 +50,7 @@ void sim_refuse_thread(void) { abort(); }
 void forked_tell(void) {}
 void forked_refuse(void) {}
 void home_cache_flush(struct home_cache *cache) { (void)cache; }
+void home_cache_open(struct home_cache *cache, unsigned number) { (void)cache, (void)number; }
 void thread_ready(struct task *t) { (void)t; }
 
 static void await_flag(void)
