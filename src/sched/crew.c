@@ -31,6 +31,7 @@ static struct proc *make_proc(unsigned number)
     p->random = first_random(number);
     uint32_t watched = atom_load_rlx(&rt.watchers) ? SUMMONS_WATCHED : 0;        /* rlx: under the control lock */
     atom_store_rlx(&p->summons, watched | (rt.asymmetric ? 0 : SUMMONS_ATOMIC)); /* rlx: published by [R made] */
+    atom_store_rlx(&p->shut, rt.asymmetric && !runtime_simulated());             /* rlx: as above */
     p->ring.capacity = (uint32_t)rt.queue;
     p->fresh.capacity = rt.queue;
     home_cache_open(&p->home_cache, number);
@@ -76,8 +77,8 @@ void crew_work(struct worker *w)
     guard_thread_enter(&signal_stack); /* without it an overflow just kills without the message */
     mote_self_worker = w;
     debug_worker_start();
-    if (atom_load_seq(&rt.alone))  /* seq: rare */
-        lock_bias_begin(&w->self); /* sooner than the monitor would */
+    if (atom_load_rlx(&rt.procs) == 1 && rt.asymmetric && !runtime_simulated()) /* rlx: a hint */
+        lock_bias_begin(&w->self);                                              /* sooner than the monitor would */
     do
         homes.watch ? worker_loop_watched(w) : worker_loop(w);
     while (w->leaves && !spare_end_thread(w)); /* then it may be another thread's */
@@ -114,23 +115,10 @@ int crew_start(struct worker *w)
     return -error;
 }
 
-/* Thieves come: after the barrier every owner has seen it (runq_pop_owner, fresh_pop_owner). */
-void crew_end_alone(void)
-{
-    if (!atom_load_seq(&rt.alone)) /* seq: under the control lock */
-        return;
-    atom_store_seq(&rt.alone, 0); /* [N alone] then the barrier; pairs with take_queued */
-    os_barrier_heavy();
-    for (unsigned tries = 0; atom_load_acq(&rt.proc[0]->next_busy); tries++) /* [N alone] */
-        os_back_off(tries);
-}
-
 /* All of them before any of their threads, for these look at every proc that rt.procs counts. */
 int crew_make_up_to(uint32_t procs)
 {
     for (uint32_t made; (made = atom_load_rlx(&rt.made)) < procs;) { /* rlx: under the lock */
-        if (made)
-            crew_end_alone();
         struct proc *p = make_proc(made);
         struct worker *w = p ? make_worker(p) : NULL;
         if (!w) {

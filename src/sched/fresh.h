@@ -39,7 +39,7 @@ static inline bool fresh_push_owner(struct fresh *f, struct task *t)
     return true;
 }
 
-/* The newest; NULL when there is none. alone: no thief exists. */
+/* The newest; NULL when there is none. alone: no thief comes meanwhile (door.c). */
 static inline struct task *fresh_pop_owner(struct fresh *f, bool alone)
 {
     int64_t bottom = atom_load_rlx(&f->bottom) - 1; /* rlx: our own */

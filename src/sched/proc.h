@@ -75,6 +75,8 @@ struct proc {
     _Atomic(struct task *) next; /* the task made ready last */
     _Atomic uint32_t next_busy;  /* owner is at `next` */
 
+    _Atomic uint32_t shut, inside, visited; /* door.c */
+
     _Atomic uint32_t summons; /* enum summons: what keeps the owner off its quickest paths, in one word */
 
     struct runq ring;
@@ -150,7 +152,6 @@ struct runtime {
     /* Read by all, written rarely. */
     _Atomic uint32_t state;
     _Atomic uint32_t procs;     /* in use: numbers below it */
-    _Atomic uint32_t alone;     /* 1: one proc, so nobody steals. Leaves 1 under the heavy barrier */
     bool asymmetric;            /* the heavy barrier exists */
     bool pin_all;               /* every task is pinned */
     bool panic_ends_task;       /* and not the program */
@@ -278,6 +279,11 @@ struct task *worker_search(struct proc *p); /* the part of worker_quick_next tha
 bool worker_wanted(struct proc *p);         /* the worker's own stack has something to do */
 uint64_t worker_hand_over(struct proc *p);  /* its owner: its tasks go to the global queue; how many */
 
+/* door.c */
+bool door_enter(struct proc *p); /* before others take from p's queues; false: somebody does */
+void door_leave(struct proc *p);
+void door_shut(struct proc *p); /* its owner: if nobody has come for a while */
+
 /* steal.c */
 struct task *steal_work(struct worker *w);
 bool steal_possible(void);
@@ -372,7 +378,6 @@ void spare_drain(struct proc *p);           /* monitor: what waits on p goes to 
 int crew_make_up_to(uint32_t procs); /* procs with their workers; -ENOMEM */
 int crew_start(struct worker *w);    /* its thread; -EAGAIN and the like */
 void crew_work(struct worker *w);    /* runs tasks on this thread until the runtime ends, or it has long had none */
-void crew_end_alone(void);
 
 /* runtime.c */
 int runtime_watch(enum watcher who, bool on); /* -ESHUTDOWN: none runs, or it ends. Takes the control lock */

@@ -45,7 +45,7 @@ static uint32_t awake(void)
 
 void rest_note_work(struct proc *p)
 {
-    if (p->effort.since || atom_load_rlx(&rt.alone)) /* rlx: a hint */
+    if (p->effort.since || atom_load_rlx(&rt.procs) == 1) /* rlx: a hint */
         return;
     p->effort.since = os_now();
     p->effort.all = done_by_all();

@@ -40,7 +40,7 @@ static inline bool runq_push_owner(struct runq *q, struct task *t)
     return true;
 }
 
-/* NULL when it is empty. alone: no thief exists. */
+/* NULL when it is empty. alone: no thief comes meanwhile (door.c). */
 static inline struct task *runq_pop_owner(struct runq *q, bool alone)
 {
     uint32_t head = atom_load_acq(&q->head); /* [Q taken] after a thief's cas; nothing to read from him but the index */

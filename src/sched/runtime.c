@@ -130,7 +130,6 @@ static int prepare(const mote_config *given)
         atom_store_seq(&rt.next_id, 1);           /* numbers go on from runtime to runtime */
     atom_store_seq(&rt.procs, (uint32_t)c.procs); /* seq: as above */
     atom_store_seq(&rt.reach, (uint32_t)c.procs); /* seq: as above; [R made] as in extend */
-    atom_store_seq(&rt.alone, c.procs == 1 && rt.asymmetric && !runtime_simulated()); /* seq: as above */
     forked_watch();
     guard_install(debug_on_fault);
     debug_start();
@@ -327,8 +326,6 @@ PUBLIC int mote_procs(void)
 
 static void set_procs(uint32_t procs)
 {
-    if (procs > 1)
-        crew_end_alone();
     if (atom_load_seq(&rt.watchers)) /* seq: under the control lock */
         debug_procs(procs);
     atom_store_seq(&rt.procs, procs); /* seq: a number; the procs themselves were published by [R made] */

@@ -350,22 +350,10 @@ void spare_look(struct proc *p)
         spare_drain(p);
 }
 
-/* The monitor is about to steal. False: the runtime ends. */
-static bool end_alone(void)
-{
-    if (!atom_load_seq(&rt.alone)) /* seq: looked at again under control */
-        return true;
-    if (!control_take(RUNTIME_STOPPING))
-        return false;
-    crew_end_alone();
-    control_drop();
-    return true;
-}
-
 bool spare_replace_stuck(struct worker *w)
 {
     struct proc *p = w->proc;
-    if (!rt.spares.most || !end_alone())
+    if (!rt.spares.most)
         return false;
     lock_take(&rt.spares.lock);
     lock_take(&rt.idle.lock); /* who is about to sleep sees it, or is seen asleep */
@@ -405,11 +393,14 @@ void spare_drain(struct proc *p)
     static struct runq loot; /* the monitor's own */
     loot.capacity = (uint32_t)rt.queue;
     bool some = give_away(next_raid(p));
+    for (unsigned tries = 0; !door_enter(p); tries++)
+        os_back_off(tries);
     while (give_away(fresh_steal(&p->fresh)))
         some = true;
     while (runq_steal(&p->ring, &loot))
         while (give_away(runq_pop_owner(&loot, false)))
             some = true;
+    door_leave(p);
     spare_give_timers(p);
     if (some)
         idle_wake_one();

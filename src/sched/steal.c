@@ -37,7 +37,8 @@ static struct task *steal_fresh(struct proc *p, struct proc *victim)
     return got;
 }
 
-static struct task *steal_from(struct proc *p, struct proc *victim)
+/* The door is entered. */
+static struct task *steal_queued(struct proc *p, struct proc *victim)
 {
     /* runq_steal wants room: a timer that was run on the way may have filled our own ring. */
     uint32_t n = runq_length(&victim->ring) && !runq_length(&p->ring) ? runq_steal(&victim->ring, &p->ring) : 0;
@@ -46,6 +47,19 @@ static struct task *steal_from(struct proc *p, struct proc *victim)
         return runq_pop_owner(&p->ring, false);
     }
     return fresh_length(&victim->fresh) ? steal_fresh(p, victim) : NULL;
+}
+
+static struct task *steal_from(struct proc *p, struct proc *victim)
+{
+    if (!runq_length(&victim->ring) && !fresh_length(&victim->fresh))
+        return NULL;
+    if (!door_enter(victim)) {
+        os_back_off(0); /* who is inside may wait for this processor */
+        return NULL;
+    }
+    struct task *t = steal_queued(p, victim);
+    door_leave(victim);
+    return t;
 }
 
 struct task *steal_work(struct worker *w)

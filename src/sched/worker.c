@@ -21,6 +21,9 @@
 #define SLOW_SEARCH (SUMMONS_ATTENTION | SUMMONS_WATCHED | SUMMONS_SIMULATED | SUMMONS_BLOCKING | SUMMONS_REPLACED)
 #define CROWD (RUNQ_MAX + FRESH_MAX) /* what the proc's own queues can hold: each of them was tried */
 #define FAIR_TICKS 31
+#ifndef DOOR_TICKS /* a model has others */
+#define DOOR_TICKS 4096
+#endif
 
 static bool timer_due(struct proc *p)
 {
@@ -102,22 +105,23 @@ static inline struct task *take_fresh(struct proc *p, bool alone)
     return t;
 }
 
-/* N3. Alone, the queues are emptied without read-modify-writes: announce it, look whether we are alone; set_procs, before the
- * first thief, says that we aren't, passes the heavy barrier, and waits until nobody is at it. */
+/* N3. While the door is shut (door.c) the queues are emptied without read-modify-writes. */
 static ALWAYS_INLINE struct task *take_queued(struct proc *p)
 {
     bool fresh_first = ++p->pops % 4 == 0;
     struct task *t = NULL;
-    atom_store_rlx(&p->next_busy, 1); /* [N alone] store busy, look at alone; pairs with set_procs */
+    if (UNLIKELY(p->pops % DOOR_TICKS == 0))
+        door_shut(p);
+    atom_store_rlx(&p->next_busy, 1); /* [N door] store busy, look at the door; pairs with door_enter */
     atom_compiler_barrier();
-    bool alone = atom_load_rlx(&rt.alone); /* [N alone] */
+    bool alone = atom_load_rlx(&p->shut); /* [N door] */
     if (fresh_first)
         t = take_fresh(p, alone);
     if (!t && (t = runq_pop_owner(&p->ring, alone)))
         prefetch_coming(&p->ring);
     if (!t && !fresh_first)
         t = take_fresh(p, alone);
-    atom_store_rel(&p->next_busy, 0); /* [N alone] what we took -> thieves */
+    atom_store_rel(&p->next_busy, 0); /* [N door] what we took -> door_enter */
     return t;
 }
 

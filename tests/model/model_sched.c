@@ -9,14 +9,15 @@
 #include "workers.h"
 
 #include "sched/crew.c"
+#include "sched/door.c"
 #include "sched/fresh.c"
 #include "sched/ready.c"
-#include "sched/rest.c"
 #include "sched/runq.c"
 #include "sched/runtime.c"
 #include "sched/spare.c"
 #include "sched/timer.c"
 #include "sched/visit.c"
+#define DOOR_TICKS 2
 #include "sched/worker.c"
 
 /* A thief pauses between its rounds, but waits for nothing. */
@@ -37,7 +38,8 @@ static struct timer timer[3];
 /* What is left out. Functions that nothing here calls are not even linked. */
 void home_cache_flush(struct home_cache *cache) { (void)cache; }
 void home_cache_open(struct home_cache *cache, unsigned number) { (void)cache, (void)number; }
-struct worker *monitor_only_one_awake(void) { return NULL; }
+void rest_note_work(struct proc *p) { (void)p; }
+bool rest_when_useless(struct worker *w) { return (void)w, false; }
 void monitor_wake(void) {}
 void monitor_call(void) {}
 void monitor_tick(void) {}
@@ -99,16 +101,20 @@ static void run_fresh(void)
     }
 }
 
-/* As add_proc, with nothing in mind but the new tasks. */
+/* As add_proc, with nothing in mind but the new tasks. The owner may shut the door in between (DO3). */
 static void add_thief(void)
 {
-    struct task *t;
     mote_self_worker = NULL;
     set_procs(2);
     mote_self_worker = &worker[1];
-    for (int i = 0; i < 2; i++)
-        if ((t = fresh_steal(&proc[0].fresh)))
+    for (int i = 0; i < 2; i++) {
+        if (!door_enter(&proc[0]))
+            continue;
+        struct task *t = fresh_steal(&proc[0].fresh);
+        door_leave(&proc[0]);
+        if (t)
             switch_run(&worker[1], t);
+    }
 }
 
 static void pass_time(void) { atom_swap_seq(&model_now, 10); }
@@ -169,19 +175,38 @@ static void setup_alone(void)
 {
     setup();
     rt.procs = 1;
-    rt.alone = 1;
+    proc[0].shut = 1;
     put_in_ring(0, 2);
+}
+
+static void put_fresh(int n)
+{
+    setup();
+    rt.procs = 1;
+    for (int i = 0; i < n; i++) {
+        task[made].state = TASK_NEW;
+        fresh_push_owner(&proc[0].fresh, &task[made++]);
+    }
 }
 
 static void setup_alone_fresh(void)
 {
-    setup();
-    rt.procs = 1;
-    rt.alone = 1;
-    for (int i = 0; i < 2; i++) {
-        task[made].state = TASK_NEW;
-        fresh_push_owner(&proc[0].fresh, &task[made++]);
-    }
+    put_fresh(2);
+    proc[0].shut = 1;
+}
+
+/* It stands open, and is shut sooner or later. */
+static void setup_door(void)
+{
+    put_fresh(2);
+    proc[0].pops = DOOR_TICKS - 1;
+}
+
+static void run_and_shut(void)
+{
+    run_fresh();
+    door_shut(&proc[0]);
+    door_shut(&proc[0]);
 }
 
 /* A timer of proc 0 becomes due at a moment when its queues are full; worker 1 runs a long task. */
@@ -291,6 +316,8 @@ static const struct model models[] = {
      .mutants = MUTANT_SEQ},
     {BASE, .name = "alone", .setup = setup_alone, .thread = {run_worker, add_proc}, .preemptions = 2},
     {BASE, .name = "alone_fresh", .setup = setup_alone_fresh, .thread = {run_fresh, add_thief}, .preemptions = 3},
+    {BASE, .name = "door", .setup = setup_door, .thread = {run_and_shut, add_thief}, .preemptions = 3,
+     .mutants = MUTANT_HEAVY},
     {BASE, .name = "due", .setup = setup_due, .thread = {run_worker, NULL, pass_time}, .preemptions = 2},
     {BASE, .name = "due_next", .setup = setup_due_next, .thread = {run_worker, run_worker, NULL, pass_time},
      .random = 20000},

@@ -12,10 +12,10 @@
 #define pthread_create(thread, attr, fn, arg) ((void)(fn), EAGAIN)
 #define pthread_detach(thread) ((void)0)
 #include "sched/crew.c"
+#include "sched/door.c"
 #include "sched/fresh.c"
 #include "sched/monitor.c"
 #include "sched/ready.c"
-#include "sched/rest.c"
 #include "sched/runq.c"
 #include "sched/runtime.c"
 #include "sched/spare.c"
@@ -51,6 +51,8 @@ void forked_tell(void) {}
 void forked_refuse(void) {}
 void home_cache_flush(struct home_cache *cache) { (void)cache; }
 void home_cache_open(struct home_cache *cache, unsigned number) { (void)cache, (void)number; }
+void rest_note_work(struct proc *p) { (void)p; }
+bool rest_when_useless(struct worker *w) { return (void)w, false; }
 void thread_ready(struct task *t) { (void)t; }
 
 static void await_flag(void)
@@ -220,7 +222,7 @@ static void setup_stuck(void)
 static void setup_alone(void)
 {
     setup_stuck();
-    rt.alone = 1;
+    proc[0].shut = 1;
 }
 
 /* By a timer that is due. */
