@@ -2,6 +2,7 @@
 """What tests of programs that serve have in common: how they fail, wait, and are chosen on the command line."""
 
 import argparse
+import os
 import sys
 import time
 
@@ -37,11 +38,14 @@ def run(tests, description):
     """The tests named on the command line, or all: functions of the options."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--scale", type=int, default=100, help="percent of the usual work")
+    parser.add_argument("--check-scale", type=int, default=100, help="at most that in check mode, where every task has a stack of its own")
     parser.add_argument("--tool", action="store_true", help="the program runs under a tool: its memory says nothing")
     parser.add_argument("--kill", action="store_true", help="the tool keeps signals back that the program waits for: it is killed")
     parser.add_argument("--test", action="append", choices=sorted(tests), help="only this one")
     parser.add_argument("command", nargs="+", help="the program, with what it runs under before it")
     options = parser.parse_args()
+    if "stackcheck=" in os.environ.get("MOTEDEBUG", ""):
+        options.scale, options.tool = min(options.scale, options.check_scale), True
     status = 0
     for name in options.test or tests:
         try:
