@@ -164,7 +164,7 @@ static void trim_idle_case(struct home *h[3], size_t live)
 {
     for (int i = 0; i < 3; i++)
         memset(h[i]->low, i + 1, (size_t)(h[i]->top - h[i]->low));
-    assert_null(home_trim_idle(&cache, empty_home, NULL));
+    assert_null(home_trim_idle(&cache, true, empty_home, NULL));
     assert_true(resident(h[0]->low)); /* held */
     assert_int_equal(h[0]->low[0], 1);
     assert_false(resident(h[1]->low));
@@ -210,7 +210,7 @@ static void test_trim_idle_empties_pinned_ones_in_the_table(void **state)
         }
         for (int i = 0; i < N; i++)
             assert_null(home_vacate(&cache, h[i]));
-        assert_null(home_trim_idle(&cache, empty_home, NULL));
+        assert_null(home_trim_idle(&cache, true, empty_home, NULL));
         unsigned kept = 0;
         for (int i = 0; i < N; i++)
             kept += resident(h[i]->top - 1);
@@ -431,12 +431,12 @@ static void test_holders_exclude_each_other(void **state)
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&racer[i].thread, NULL, race, &racer[i]), 0);
     while (homes.mode != HOME_SHARED && atom_load_seq(&private_rounds) < (uint32_t)rounds)
-        make_ready(home_trim_idle(&cache, empty_home, NULL));
+        make_ready(home_trim_idle(&cache, true, empty_home, NULL));
     struct home *h = home_take(&cache); /* turns the mode, and may find one of theirs */
     if (h)
         make_ready(home_release(h));
     while (atom_load_seq(&ended) < THREADS)
-        make_ready(home_trim_idle(&cache, empty_home, NULL));
+        make_ready(home_trim_idle(&cache, true, empty_home, NULL));
     for (int i = 0; i < THREADS; i++) {
         pthread_join(racer[i].thread, NULL);
         assert_false(held(racer[i].own));

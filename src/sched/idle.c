@@ -187,11 +187,12 @@ static void trim(struct worker *w)
 {
     struct proc *p = w->proc;
     w->trimmed = true;
-    struct task *waiting = home_trim_idle(&p->home_cache, empty_home, p);
+    bool nobody_works = atom_load_rlx(&rt.idle.asleep) + 1 >= atom_load_rlx(&rt.procs); /* rlx: a measure */
+    struct task *waiting = home_trim_idle(&p->home_cache, nobody_works, empty_home, p);
     slab_flush(&record_slab, &p->records, 0);
     slab_flush(&wait_slab, &p->waits, 0);
     block_flush(&p->blocks);
-    memory_trim(atom_load_rlx(&rt.idle.asleep) + 1 >= atom_load_rlx(&rt.procs)); /* rlx: a measure: nobody works */
+    memory_trim(nobody_works);
     ready_chain(p, waiting);
 }
 

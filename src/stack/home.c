@@ -331,7 +331,7 @@ static void empty_spare(void)
     }
 }
 
-struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home *h, void *arg), void *arg)
+struct task *home_trim_idle(struct home_cache *cache, bool others, void (*empty)(struct home *h, void *arg), void *arg)
 {
     struct task *waiting = NULL;
     trim_private();
@@ -343,8 +343,8 @@ struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home 
     unsigned copied = atom_load_acq(&homes.copied);      /* [H made] pairs with make_group */
     for (unsigned i = 1; i <= copied && !waiting; i++) { /* as soon as somebody waits, he goes first */
         struct home *h = &homes.at[i];
-        uint16_t bias = atom_load_rlx(&h->bias);                      /* rlx: a hint */
-        if ((bias && bias != cache->self) || !home_acquire(cache, h)) /* its owner sees to it when it is idle itself */
+        uint16_t bias = atom_load_rlx(&h->bias); /* rlx: a hint */
+        if ((bias && bias != cache->self && !others) || !home_acquire(cache, h))
             continue;
         if (h->occupant || !h->empty)
             empty(h, arg);

@@ -239,8 +239,8 @@ void home_cache_open(struct home_cache *cache, unsigned number);
 
 /* Gives back the memory below the live bytes of every copied home that nobody holds, and of spare pinned ones. In mode SHARED
  * `empty` sees to each, held, which isn't empty yet, until somebody waits for the one it was at. Returns what home_release
- * would. */
-struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home *h, void *arg), void *arg);
+ * would. others: those that are biased to other procs, too, which would else see to them when they are idle themselves. */
+struct task *home_trim_idle(struct home_cache *cache, bool others, void (*empty)(struct home *h, void *arg), void *arg);
 /* The same for one home that the caller holds; `live` bytes below the top stay. */
 void home_trim(struct home *h, size_t live);
 /* The same wholly: it has no occupant. */

@@ -140,7 +140,7 @@ static void empty_home(struct home *h, void *arg)
 
 static void trim_and_work(void)
 {
-    make_ready(home_trim_idle(&cache[model_self()], empty_home, NULL));
+    make_ready(home_trim_idle(&cache[model_self()], true, empty_home, NULL));
     work();
 }
 

@@ -25,9 +25,9 @@ struct slab_class record_slab;
 static struct worker worker[WORKERS];
 static struct proc proc[WORKERS];
 
-struct task *home_trim_idle(struct home_cache *cache, void (*empty)(struct home *h, void *arg), void *arg)
+struct task *home_trim_idle(struct home_cache *cache, bool others, void (*empty)(struct home *h, void *arg), void *arg)
 {
-    return (void)cache, (void)empty, (void)arg, NULL;
+    return (void)cache, (void)others, (void)empty, (void)arg, NULL;
 }
 bool image_empty(struct home *h, struct block_caches *caches, struct image_counters *n)
 {
