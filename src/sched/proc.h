@@ -52,14 +52,16 @@ struct counters {
 /* The right to run tasks, with everything that is kept once per processor. */
 struct proc {
     /* Owner only. */
-    unsigned number;      /* immutable */
-    uint32_t fair_tick;   /* when the other queues get their turn (N2) */
-    bool fair_oldest;     /* that turn is the oldest new task's, if it has one (N2), not the global queue's */
-    bool timers_seen;     /* the worker has looked for due timers since the last fair turn */
-    bool starved;         /* a task could not be run for want of memory: pause before the next try */
-    uint32_t pops;        /* searches that came to the queues (N3) */
-    struct task *spawner; /* N4: who starts the new tasks that run oldest first; only compared. NULL: nobody */
-    uint32_t crowded;     /* tasks in a row that could not start because others hold every home */
+    unsigned number;         /* immutable */
+    uint32_t fair_tick;      /* when the other queues get their turn (N2) */
+    bool fair_oldest;        /* that turn is the oldest new task's, if it has one (N2), not the global queue's */
+    bool timers_seen;        /* the worker has looked for due timers since the last fair turn */
+    bool starved;            /* a task could not be run for want of memory: pause before the next try */
+    uint32_t pops;           /* searches that came to the queues (N3) */
+    uint32_t spawner, crowd; /* N4: id_low of who has started new tasks here last, and how many in a row */
+    bool in_order;           /* N4: they run oldest first */
+    uint8_t left_out;        /* N4: turns of the global queue, in a row */
+    uint32_t crowded;        /* tasks in a row that could not start because others hold every home */
     uint32_t random;
     struct effort effort;     /* rest.h */
     _Atomic int64_t rest;     /* ns: the last rest, if no effort has paid since. Owner writes, tests read */
@@ -76,8 +78,7 @@ struct proc {
     _Atomic uint32_t next_busy;  /* owner is at `next` */
 
     _Atomic uint32_t shut, inside, visited; /* door.c */
-
-    _Atomic uint32_t summons; /* enum summons: what keeps the owner off its quickest paths, in one word */
+    _Atomic uint32_t summons;               /* enum summons: what keeps the owner off its quickest paths, in one word */
 
     struct runq ring;
     struct fresh fresh;
@@ -269,8 +270,8 @@ struct task *next_swap_summoned(struct proc *p, struct task *t); /* the rare par
 void queue_push(struct proc *p, struct task *t);                 /* behind its like */
 void ready_on(struct proc *p, struct task *t);                   /* into the next slot */
 void ready_chain(struct proc *p, struct task *first);            /* a list linked by next; NULL: none */
-/* From the global queue, in its order, behind what is in the ring: what comes first is returned. NULL: nothing, or a thief has it. */
-struct task *ready_batch(struct proc *p, uint64_t max);
+struct task *ready_batch(struct proc *p,
+                         uint64_t max); /* from the global queue: what comes first; the rest is queued */
 
 /* worker.c */
 void worker_loop(struct worker *w);
@@ -279,10 +280,10 @@ struct task *worker_search(struct proc *p); /* the part of worker_quick_next tha
 bool worker_wanted(struct proc *p);         /* the worker's own stack has something to do */
 uint64_t worker_hand_over(struct proc *p);  /* its owner: its tasks go to the global queue; how many */
 
-/* door.c */
-bool door_enter(struct proc *p); /* before others take from p's queues; false: somebody does */
+/* door.c: around what others take from p's queues; false: somebody does. Its owner shuts it when nobody has come for a while */
+bool door_enter(struct proc *p);
 void door_leave(struct proc *p);
-void door_shut(struct proc *p); /* its owner: if nobody has come for a while */
+void door_shut(struct proc *p);
 
 /* steal.c */
 struct task *steal_work(struct worker *w);
@@ -309,12 +310,11 @@ void thread_wait_ends(void);
 int monitor_start(void);
 void monitor_stop(void);
 void monitor_wake(void);
-void monitor_call(void); /* it is to look now */
-struct task *
-next_raid(struct proc *p); /* monitor: takes what lies in p's next slot; NULL: it is empty, or the owner is at it */
-void monitor_tick(void);   /* looks at the clock: switch_ticks */
+void monitor_call(void);                /* it is to look now */
+struct task *next_raid(struct proc *p); /* monitor: takes what is next there; NULL: nothing, or the owner is at it */
+void monitor_tick(void);                /* looks at the clock: switch_ticks */
 bool monitor_all_asleep(void);
-struct worker *monitor_only_one_awake(void); /* neither asleep nor at rest; NULL: there are more, or none. A hint */
+struct worker *monitor_only_one_awake(void); /* neither asleep nor at rest; NULL: there isn't just one. A hint */
 
 /* stall.c */
 bool stalled(void);

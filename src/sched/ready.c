@@ -99,8 +99,9 @@ struct task *ready_batch(struct proc *p, uint64_t max)
         return NULL;
     rest_note_work(p);
     uint32_t before = runq_length(&p->ring);
+    /* Not if what spills would pass it by, again and again; nor a new one, which doesn't go to the ring, and which newer ones would. */
     bool in_line =
-        before > 0 && before + n <= p->ring.capacity; /* else what spills would pass it by, again and again */
+        before > 0 && before + n <= p->ring.capacity && atom_load_rlx(&first->state) != TASK_NEW; /* rlx: ours */
     if (!in_line)
         t = first->next;
     for (struct task *next; t; t = next) {

@@ -158,20 +158,31 @@ static NOINLINE void let_others_run(struct proc *p)
         switch_give_way();
 }
 
+/* N4 ends when another one spawns here. In a tree each node does, with the queue full of others' children: these are no crowd. */
+static inline void note_spawner(struct proc *p, const struct task *self)
+{
+    if (UNLIKELY(p->spawner != self->id_low)) {
+        p->spawner = self->id_low;
+        p->crowd = 0;
+        p->in_order = false;
+    }
+    p->crowd++;
+}
+
 /* The task that a new one has driven out of the next slot goes to its queue. A spawner that is far ahead of those who run its
  * tasks gives way: so a loop that starts a million short tasks keeps a few hundred records in the cache instead of a million in
- * memory. N4 begins then, and ends when another one spawns here. */
+ * memory. N4 begins then, if all of the queue is its own. */
 static NOINLINE int queue_driven_out(struct worker *w, struct task *old)
 {
-    struct fresh *f = &w->proc->fresh;
+    struct proc *p = w->proc;
+    struct fresh *f = &p->fresh;
+    note_spawner(p, w->self.current);
     if (UNLIKELY(atom_load_rlx(&old->state) != TASK_NEW || !fresh_push_owner(f, old))) /* rlx: ours */
-        queue_push(w->proc, old);
+        queue_push(p, old);
     idle_wake_one();
-    if (w->proc->spawner != w->self.current)
-        w->proc->spawner = NULL;
     if (UNLIKELY(fresh_length(f) >= f->capacity) && w->self.current != &w->base) {
-        w->proc->spawner = w->self.current;
-        let_others_run(w->proc);
+        p->in_order = p->in_order || p->crowd >= f->capacity;
+        let_others_run(p);
     }
     return 0;
 }

@@ -75,13 +75,22 @@ static struct task *take_oldest(struct proc *p)
     return fresh_length(&p->fresh) ? fresh_steal(&p->fresh) : NULL;
 }
 
+/* N4. Most likely it is the spawner that is alone in the global queue; but it may be another one. */
+static bool spawner_can_wait(struct proc *p)
+{
+    bool can = p->in_order && p->left_out < FRESH_MAX / FAIR_TICKS && globq_count(&rt.global) == 1 &&
+               fresh_length(&p->fresh) > p->fresh.capacity / 4;
+    p->left_out = can ? p->left_out + 1 : 0;
+    return can;
+}
+
 /* While the ring is long one at a time is enough: its tasks are in a near cache, those of a crowd in the global queue are not. Once it
  * is short it is filled again, from a crowd perhaps: the fewer are taken at once, the more often the lines of the queue, and of what
  * the crowd has in common, go from core to core. */
 static struct task *take_share(struct proc *p)
 {
-    if (p->spawner && globq_count(&rt.global) == 1 && fresh_length(&p->fresh) > p->fresh.capacity / 4)
-        return NULL; /* most likely it is the spawner */
+    if (spawner_can_wait(p))
+        return NULL;
     return ready_batch(p, runq_length(&p->ring) ? 1 : p->ring.capacity / 2);
 }
 
@@ -97,11 +106,11 @@ static struct task *fair_turn(struct proc *p, uint64_t tick)
 /* N4 */
 static inline struct task *take_fresh(struct proc *p, bool alone)
 {
-    if (LIKELY(!p->spawner))
+    if (LIKELY(!p->in_order))
         return fresh_pop_owner(&p->fresh, alone);
     struct task *t = fresh_pop_oldest_owner(&p->fresh, alone);
     if (!t)
-        p->spawner = NULL;
+        p->in_order = false;
     return t;
 }
 

@@ -56,14 +56,15 @@ static inline void count_streak(struct home *h, uint16_t self)
         h->user = self;
         h->streak = 0;
     } else if (self && homes.streak && ++h->streak >= homes.streak) {
+        uint16_t nobody = 0; /* while one is being ended none begins: end_bias would overlook who uses it */
         h->streak = 0;
-        atom_store_seq(&h->bias, self); /* [H bias] then the release by word looks for waiters; pairs with home_pend */
+        atom_cas_seq(&h->bias, &nobody, self); /* [H bias] then the release by word looks; pairs with home_pend */
     }
 }
 
-/* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt. That attempt goes on to the
- * compare-and-swap, so either it holds the home next or who does releases it later: a task left pending for it is found. So it is with a
- * `word` that is given back since a bias has begun meanwhile. */
+/* A `running` that is seen here is a real holder of the private time, or the first half of a failed attempt. That attempt passes a fence
+ * and tries again, so either it holds the home next or who does releases it later: a task left pending for it is found. So it is with
+ * a `word` that is given back since a bias has begun meanwhile. */
 static bool acquire_by_word(struct home *h, uint16_t self)
 {
     for (;;) {
@@ -80,6 +81,7 @@ static bool acquire_by_word(struct home *h, uint16_t self)
         if (LIKELY(bias == self || (!bias && !atom_load_acq(&h->inside)))) /* [H bias] pairs with acquire_biased */
             break;
         atom_store_rel(&h->word, 0); /* [H release] nothing was done while it was set */
+        atom_fence_seq();            /* [H pend] free, then try again; pairs with home_pend */
     }
     h->by = BY_WORD;
     count_streak(h, self);

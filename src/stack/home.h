@@ -127,7 +127,8 @@ static inline bool home_acquire_private(struct home *h)
     atom_compiler_barrier();
     if (LIKELY(atom_load_rlx(&homes.mode) == HOME_PRIVATE)) /* [H mode] */
         return true;
-    atom_store_rel(&h->running, 0); /* [H release] nothing was done while it was set; see home_acquire_slow */
+    atom_store_rel(&h->running, 0); /* [H release] nothing was done while it was set; see acquire_by_word */
+    atom_fence_seq();               /* [H pend] free, then try again; pairs with home_pend */
     return false;
 }
 
