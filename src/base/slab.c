@@ -22,7 +22,6 @@
 #define ARENA (SLAB_CHUNK * 32)
 #define MAX_CHUNKS (1u << 18) /* 512 GiB */
 #define STEP (SLAB_CHUNK / 8)
-#define FETCHED 256 /* bytes of an object that are fetched ahead, at most */
 
 struct slab_chunk {
     struct slab_class *class;       /* its class lock, all of them */
@@ -184,18 +183,6 @@ static void *take_object(const struct slab_class *class, struct slab_chunk *chun
     return object;
 }
 
-/* What the next cacheful will most likely have in place of this object: of memory that a crowd has left long ago, each line that a new
- * task's record is written to would be waited for. */
-static inline void fetch_ahead(const struct slab_class *class, const struct slab_chunk *chunk, const char *object)
-{
-    const char *ahead = object + (size_t) class->size * (SLAB_CACHE_MAX / 2);
-    if (class->size > FETCHED || ahead + class->size > chunk->touched ||
-        ahead + class->size > (const char *)chunk + SLAB_CHUNK)
-        return;
-    for (unsigned at = 0; at < class->size; at += CACHE_LINE)
-        __builtin_prefetch(ahead + at, 1);
-}
-
 static void put_object(struct slab_class *class, void *object)
 {
     struct slab_chunk *chunk = chunk_of(object);
@@ -233,13 +220,11 @@ static struct slab_chunk *some_chunk(struct slab_class *class, bool may_grow)
 }
 
 /* Lock held: up to `most` objects, in address order; and where to touch pages, NULL: nowhere. */
-static unsigned take_objects(struct slab_class *class, bool ahead, void **taken, unsigned most, char **touch)
+static unsigned take_objects(struct slab_class *class, void **taken, unsigned most, char **touch)
 {
     unsigned n = 0;
     for (struct slab_chunk *chunk; n < most && !*touch && (chunk = some_chunk(class, n == 0)); n++) {
         taken[n] = take_object(class, chunk, touch);
-        if (ahead)
-            fetch_ahead(class, chunk, taken[n]);
         if (!chunk->free_count)
             unlink_partial(class, chunk);
     }
@@ -252,7 +237,7 @@ void *slab_refill(struct slab_class *class, struct slab_cache *cache)
     void *taken[SLAB_CACHE_MAX / 2];
     char *touch = NULL;
     lock_take(&class->lock);
-    unsigned n = take_objects(class, cache, taken, cache ? SLAB_CACHE_MAX / 2 : 1, &touch);
+    unsigned n = take_objects(class, taken, cache ? SLAB_CACHE_MAX / 2 : 1, &touch);
     lock_drop(&class->lock);
     if (touch)
         os_touch(touch, STEP);
