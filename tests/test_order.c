@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_order - in which order new tasks run (N4 of sched/worker.c). */
+#include "sched/proc.h"
 #include "support.h"
 
 static _Atomic long ran;
@@ -63,11 +64,44 @@ static void test_a_tree_runs_newest_first(void **state)
     assert_true(steps_back() >= CROWD / 2);
 }
 
+static _Atomic long live, most;
+
+static void start_branches(long n, long depth)
+{
+    for (long i = 0; depth > 0 && i < n; i++) {
+        live++;
+        most = live > most ? live : most;
+        CHECK(mote_go(start_branches, n, depth - 1) == 0);
+    }
+    live--;
+}
+
+static void start_wide_tree(void *arg)
+{
+    (void)arg;
+    live = 1;
+    most = 0;
+    CHECK(mote_go(start_branches, 30L, 3L) == 0);
+    while (live > 0)
+        mote_yield();
+    CHECK(rt.queue != 64 || most < 1000); /* else the environment wants tiny queues */
+}
+
+/* Its nodes fill the queue together, again and again. They are no crowds: oldest first would leave half of the tree half done. */
+static void test_a_wide_tree_is_no_crowd(void **state)
+{
+    (void)state;
+    if (!stacks_are_copied())
+        skip(); /* where all is slow, its oldest tasks are started now and then */
+    run_with(&(mote_config){.procs = 1, .queue = 64, .max_blocked = -1}, start_wide_tree, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_crowd_runs_in_the_order_of_its_start),
         cmocka_unit_test(test_a_tree_runs_newest_first),
+        cmocka_unit_test(test_a_wide_tree_is_no_crowd),
     };
     watchdog(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
