@@ -59,7 +59,7 @@ static bool was_of_use(struct effort *e, uint64_t own, uint64_t all, int64_t wor
     uint32_t present = awake(), others = present > 1 ? present - 1 : 0;
     if (all - own < own / 4) /* they do nothing */
         return true;
-    if (own < FEW || !e->without || !others || rate(all, work) < e->without + e->without / (4 * others))
+    if (own < FEW || !e->without || !others || rate(all, work) < e->without + e->without / (UINT64_C(4) * others))
         return false;
     return ++e->paid < MEASURE_AGAIN;
 }
