@@ -94,17 +94,11 @@ void ready_chain(struct proc *p, struct task *first)
 struct task *ready_batch(struct proc *p, uint64_t max)
 {
     uint64_t n;
-    struct task *first = globq_take(&rt.global, max, &n), *t = first;
+    struct task *first = globq_take(&rt.global, max, &n);
     if (!first)
         return NULL;
     rest_note_work(p);
-    uint32_t before = runq_length(&p->ring);
-    /* Not if what spills would pass it by, again and again; nor a new one, which doesn't go to the ring, and which newer ones would. */
-    bool in_line =
-        before > 0 && before + n <= p->ring.capacity && atom_load_rlx(&first->state) != TASK_NEW; /* rlx: ours */
-    if (!in_line)
-        t = first->next;
-    for (struct task *next; t; t = next) {
+    for (struct task *t = first->next, *next; t; t = next) {
         next = t->next;
         /* Woken crowds come here still marked as parked. */
         if (atom_load_rlx(&t->state) != TASK_NEW)  /* rlx: ours */
@@ -113,7 +107,7 @@ struct task *ready_batch(struct proc *p, uint64_t max)
     }
     if (n > 1 || globq_count(&rt.global))
         idle_wake_one();
-    return in_line ? runq_pop_owner(&p->ring, false) : first;
+    return first;
 }
 
 /* By a plain thread. It counts as inside meanwhile, so that the end waits until it has let go of the idle list; and if the runtime
